@@ -1,0 +1,52 @@
+"""Every test gets its own home, cache, settings file and a clean environment; real videos are optional."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vagent import configs
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("VAGENT_", "HF_", "LANGSMITH_", "LANGCHAIN_")):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # The exported embedding graph is the same for all tests; making it anew for each would only cost time.
+    shared = tmp_path_factory.getbasetemp().parent / "vagent-cache"
+    monkeypatch.setenv("VAGENT_CACHE", str(shared))
+
+
+@pytest.fixture(autouse=True)
+def _no_error_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A test fails when vagent logged at ERROR without the test saying that it expects so (by clearing the log)."""
+    yield
+    errors = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.ERROR and "vagent" in r.name]
+    assert not errors
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> configs.Settings:
+    """The default settings with a library folder of the test's own."""
+    return configs.load({"library": str(tmp_path / "library"), "threads": 1}, env={})
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder of real videos, where there is one: ``VAGENT_TEST_MEDIA``, or shared/media beside the checkout."""
+    named = os.environ.get("VAGENT_TEST_MEDIA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "media"
+    if not (folder / "MANIFEST.md").is_file():
+        pytest.skip("no folder of real videos here: set VAGENT_TEST_MEDIA to one")
+    return folder

@@ -1,0 +1,133 @@
+"""Engines: which exist for each sense, which can run here, and which one `auto` takes.
+
+Adding an engine is one file and one line: a class with ``name``, ``revision``, ``weak`` and ``check``, plus the methods
+of its sense's interface (``tools/<sense>/__init__.py``), and its row in ``ENGINES`` below, best first. Run
+``tests/tools/test_engine_contracts.py`` over it. Engines of other packages come in through the entry-point group
+``vagent.engines``; an entry point is named ``sense.engine``, for instance ``speech.parakeet``, and goes before ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Literal, Protocol, get_args
+
+from vagent.configs import Settings
+from vagent.errors import EngineUnavailable, SettingsError
+
+Sense = Literal["speech", "text", "embeddings", "videollm"]
+SENSES: tuple[Sense, ...] = get_args(Sense)
+
+ENGINES: Mapping[Sense, Mapping[str, str]] = {
+    "speech": {"pocketsphinx": "vagent.tools.speech.pocketsphinx:PocketSphinx"},
+    "text": {"rapidocr": "vagent.tools.text.rapid:RapidText"},
+    "embeddings": {"minilm": "vagent.tools.embeddings.minilm:MiniLM"},
+    "videollm": {},
+}
+
+ENTRY_POINTS = "vagent.engines"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether an engine can run here now. ``fix`` is the command or step that would make it work, or make it better."""
+
+    ready: bool
+    reason: str
+    fix: str | None = None
+
+
+class Engine(Protocol):
+    """What every engine class has; the constructor takes ``Settings`` and must be cheap: weights load on first use."""
+
+    name: ClassVar[str]
+    weak: ClassVar[bool]
+
+    def __init__(self, settings: Settings) -> None: ...
+
+    @property
+    def revision(self) -> str:
+        """Name and version as it is written beside evidence, ``"rapidocr 3.10.0"``."""
+        ...
+
+    @classmethod
+    def check(cls, settings: Settings) -> Status:
+        """Whether it can run here now: no heavy import, no network, a few milliseconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine a sense takes and why. ``engine`` is None where the sense is off or nothing can run."""
+
+    sense: Sense
+    engine: type[Any] | None
+    reason: str
+    passed_over: Mapping[str, Status] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The engine's name, or ``off``."""
+        return self.engine.name if self.engine else "off"
+
+
+def names(sense: Sense) -> list[str]:
+    """Names of the engines known for a sense, best first."""
+    return list(_table(sense))
+
+
+def choose(sense: Sense, settings: Settings) -> Choice:
+    """The engine that the settings ask for; ``auto`` takes the first that can run here.
+
+    Raises:
+        SettingsError: no engine of that name.
+        EngineUnavailable: the engine was asked for by name and cannot run here.
+    """
+    wanted: str = getattr(settings.engines, sense)
+    if wanted == "off":
+        return Choice(sense, None, "switched off by setting")
+    if wanted != "auto":
+        status = check(sense, wanted, settings)
+        if not status.ready:
+            raise EngineUnavailable(f"{sense} engine {wanted} cannot run here: {status.reason}", hint=status.fix)
+        return Choice(sense, _load(sense, wanted), "asked for by name")
+    passed_over: dict[str, Status] = {}
+    for name in _table(sense):
+        status = check(sense, name, settings)
+        if status.ready:
+            return Choice(sense, _load(sense, name), status.reason, passed_over)
+        passed_over[name] = status
+    return Choice(sense, None, "no engine can run here", passed_over)
+
+
+def check(sense: Sense, name: str, settings: Settings) -> Status:
+    """Whether one engine can run here now.
+
+    Raises:
+        SettingsError: no engine of that name.
+    """
+    status: Status = _load(sense, name).check(settings)
+    return status
+
+
+def _load(sense: Sense, name: str) -> type[Any]:
+    table = _table(sense)
+    if name not in table:
+        raise SettingsError(f"unknown {sense} engine", name, allowed=["auto", "off", *table])
+    target = table[name]
+    if isinstance(target, EntryPoint):
+        loaded: type[Any] = target.load()
+        return loaded
+    module, _, attribute = target.partition(":")
+    found: type[Any] = getattr(import_module(module), attribute)
+    return found
+
+
+@cache
+def _table(sense: Sense) -> Mapping[str, str | EntryPoint]:
+    prefix = f"{sense}."
+    theirs = {e.name.removeprefix(prefix): e for e in entry_points(group=ENTRY_POINTS) if e.name.startswith(prefix)}
+    return {**theirs, **ENGINES[sense]}
