@@ -194,7 +194,7 @@ class Store(Database):
     def stages(self, video: int) -> dict[str, StageState]:
         """All stages that ever began, by name."""
         sql = "SELECT stage, fingerprint, status, cursor, detail FROM stages WHERE video = ? ORDER BY stage"
-        states = self._read(lambda row: StageState(*row[:4], _mapping(row[4])), sql, (video,))
+        states = self._read(_stage, sql, (video,))
         return {state.stage: state for state in states}
 
     def set_stage(
@@ -424,6 +424,11 @@ def _video(row: tuple[Any, ...]) -> Video:
     number, fingerprint, path, duration, info, gaps, complete = row
     spans = tuple(Span(*gap) for gap in json.loads(gaps))
     return Video(number, fingerprint, _unpath(path), float(duration), _mapping(info), spans, bool(complete))
+
+
+def _stage(row: tuple[Any, ...]) -> StageState:
+    stage, fingerprint, status, cursor, detail = row
+    return StageState(stage, fingerprint, status, float(cursor), _mapping(detail))
 
 
 def _evidence(row: tuple[Any, ...]) -> Evidence:
