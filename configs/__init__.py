@@ -140,7 +140,10 @@ class Settings(_Section):
     @property
     def cores(self) -> int:
         """Processor threads to use."""
-        return self.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if self.threads:
+            return self.threads
+        # Containers give a process fewer cores than the machine has.
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def config_file() -> Path:

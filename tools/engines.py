@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from threading import Lock
 from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from vagent.configs import Settings
@@ -72,6 +73,48 @@ class Choice:
     def name(self) -> str:
         """The engine's name, or ``off``."""
         return self.engine.name if self.engine else "off"
+
+
+class Engines:
+    """The engines of one process: each is made once, whoever asks and from whichever thread.
+
+    Args:
+        settings: what the engines are made with.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._made: dict[tuple[Sense, str, str], Any] = {}
+        self._lock = Lock()
+
+    def get(self, sense: Sense, settings: Settings | None = None) -> tuple[Choice, Any | None]:
+        """The choice for a sense and its engine; the engine is None where the sense is off or nothing can run.
+
+        Args:
+            settings: settings of one video where they differ from the process's, for instance in the speech's language.
+
+        Raises:
+            SettingsError: no engine of that name.
+            EngineUnavailable: the engine was asked for by name and cannot run here.
+        """
+        settings = settings or self.settings
+        choice = choose(sense, settings)
+        if choice.engine is None:
+            return choice, None
+        key = (sense, choice.name, settings.model_dump_json())
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = choice.engine(settings)
+            return choice, self._made[key]
+
+    def close(self) -> None:
+        """Let go of worker processes and models; the next ``get`` makes the engines anew."""
+        with self._lock:
+            for engine in self._made.values():
+                close = getattr(engine, "close", None)
+                if close is not None:
+                    close()
+            self._made.clear()
 
 
 def names(sense: Sense) -> list[str]:

@@ -1,0 +1,70 @@
+"""The small JPEG pictures kept of a video, one SQLite file a video, so that looking at a moment costs milliseconds.
+
+They are a cache of the video: the folder may be deleted, and indexing again makes them again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from vagent.errors import StorageError
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS pictures (time REAL PRIMARY KEY, jpeg BLOB NOT NULL) WITHOUT ROWID"
+
+
+class Pictures:
+    """The pictures of one video.
+
+    Args:
+        folder: where all videos' pictures lie.
+        fingerprint: the video's.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.path = folder / f"{fingerprint}.db"
+
+    def add(self, pictures: Iterable[tuple[float, bytes]]) -> None:
+        """Store (time in seconds, JPEG) pairs; a picture of the same time is replaced.
+
+        Raises:
+            StorageError: they cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path)) as database, database:
+                database.execute(_SCHEMA)
+                database.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?)", pictures)
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(f"the pictures cannot be written ({error})", str(self.path)) from error
+
+    def nearest(self, times: Sequence[float]) -> list[tuple[float, bytes]]:
+        """The picture shown at each time (the last one not after it, else the first), without repeats, in order.
+
+        Empty where there are no pictures, for instance because the folder was deleted.
+        """
+        if not self.path.is_file():
+            return []
+        found: dict[float, bytes] = {}
+        try:
+            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as database:
+                for time in times:
+                    row = (
+                        database.execute(
+                            "SELECT time, jpeg FROM pictures WHERE time <= ? ORDER BY time DESC LIMIT 1", (time,)
+                        ).fetchone()
+                        or database.execute("SELECT time, jpeg FROM pictures ORDER BY time LIMIT 1").fetchone()
+                    )
+                    if row:
+                        found[row[0]] = row[1]
+        except sqlite3.Error as error:
+            hint = "delete the file and index the video again"
+            raise StorageError(f"the pictures cannot be read ({error})", str(self.path), hint=hint) from error
+        return sorted(found.items())
+
+    def remove(self) -> None:
+        """Delete them all."""
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
