@@ -1,0 +1,242 @@
+"""The packets of one file in one pass: goes on after damage, mends the clock of joined streams, finds a place again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from vagent.tools.media import MediaInfo, Track
+from vagent.tools.media.opening import opened, prepare
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_PREROLL = 1.0  # seconds decoded before the place asked for, so that decoders and clocks have settled there
+_SEEK_SLACK = 0.25  # seconds that sound may begin after the place a seek was for; later means that it was missed
+_FAILURES = 10  # failed reads in a row after which the rest of the file counts as unreadable
+_TRIAL = 5000  # packets looked at to see where a seek has led
+_JUMP_BACK = 1.0  # seconds; a stream whose clock falls back further has been joined from pieces
+_SEEKABLE = frozenset({"mov", "matroska"})  # containers whose index says exactly where a time is stored
+_STATES_END = frozenset({"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "ogg", "mxf"})
+
+
+class Packets:
+    """Context manager: the container, and ``__iter__`` over the packets of the tracks asked for.
+
+    Attributes:
+        reached: end in seconds of the last packet of any track seen, and ``ends`` the same by track number.
+        failure: why reading stopped early, or None.
+    """
+
+    def __init__(self, info: MediaInfo, tracks: list[Track], threads: int) -> None:
+        self._info = info
+        self._threads = threads
+        self._numbers = [t.index for t in tracks]
+        self._video = next((t.index for t in tracks if t.kind == "video"), None)
+        self._skip: dict[int, int] = {}
+        self._stack = ExitStack()
+        self.reached = 0.0
+        self.ends: dict[int, float] = {}
+        self.failure: str | None = None
+
+    def __enter__(self) -> Packets:
+        self.container: InputContainer = self._stack.enter_context(opened(self._info.path))
+        self.streams: dict[int, Any] = {
+            n: self.container.streams[n] for n in self._numbers if n < len(self.container.streams)
+        }
+        for stream in self.streams.values():
+            prepare(stream, self._threads)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Packets of the tracks, in the order of the file; those before the place of ``begin`` left out."""
+        skip = dict(self._skip)
+        for packet in self._all(self.container):
+            number = packet.stream.index
+            if number in self.streams:
+                if skip.get(number, 0) > 0:
+                    skip[number] -= 1
+                else:
+                    yield packet
+
+    def seconds(self, stamp: int | None, packet: Any) -> float | None:
+        """A time stamp of the packet in seconds from the start of the video."""
+        return None if stamp is None else float(stamp * packet.time_base) - self._info.offset
+
+    def begin(self, start: float) -> None:
+        """Go to a place from which decoding gives everything at and after ``start`` as a full pass would.
+
+        The next iteration starts there. A container without a trustworthy index is read through, not decoded.
+        """
+        target = start - _PREROLL
+        name = self._info.container
+        from av.format import Flags
+
+        if target <= 0 or Flags.no_timestamps in Flags(self.container.format.flags):
+            return
+        if any(form in name for form in _SEEKABLE) and self._seek(target):
+            return
+        self._scan(target)
+
+    @property
+    def joined(self) -> bool:
+        """True for containers that may have been joined from pieces; their header's duration says little."""
+        from av.format import Flags
+
+        return Flags.ts_discont in Flags(self.container.format.flags)
+
+    @property
+    def states_each(self) -> bool:
+        """True when the header states an end for each track, not one for all."""
+        return "mov" in self._info.container
+
+    def stated_end(self, track: Track) -> float | None:
+        """Where the header says that a track ends, in seconds; None where it does not say, or only guesses."""
+        stream = self.streams.get(track.index)
+        if stream is None or not any(form in self._info.container for form in _STATES_END):
+            return None
+        if stream.duration and stream.time_base and "mov" in self._info.container:
+            return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - self._info.offset
+        return _clock(stream.metadata.get("DURATION")) or self._info.duration
+
+    def _all(self, container: InputContainer) -> Iterator[Any]:
+        """Every packet of every track, with mended clocks. Ends where the file does, or where it stays unreadable."""
+        from av.error import FFmpegError
+
+        repair = _Joints() if self.joined else None
+        failures = 0
+        while failures < _FAILURES:
+            try:
+                for packet in container.demux():
+                    failures = 0
+                    if packet.size == 0 and packet.pts is None and packet.dts is None:
+                        continue  # PyAV's mark that a track has ended
+                    if repair is not None:
+                        repair.mend(packet)
+                    self._note(packet)
+                    yield packet
+            except EOFError:
+                return
+            except (FFmpegError, ValueError) as error:
+                failures += 1
+                self.failure = getattr(error, "strerror", None) or str(error)
+            else:
+                return
+
+    def _note(self, packet: Any) -> None:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None and packet.time_base:
+            end = float((stamp + (packet.duration or 0)) * packet.time_base) - self._info.offset
+            number = packet.stream.index
+            if end > self.ends.get(number, 0.0):
+                self.ends[number] = end
+                self.reached = max(self.reached, end)
+
+    def _seek(self, target: float) -> bool:
+        """Seek by the container's index; False, and back at the beginning, where that leads behind ``target``."""
+        from av.error import FFmpegError
+
+        number = self._video if self._video is not None else next(iter(self.streams))
+        stream = self.streams[number]
+        try:
+            place = round((target + self._info.offset) / stream.time_base)
+            self.container.seek(place, stream=stream)
+            if self._lands_before(target):
+                self.container.seek(place, stream=stream)
+                self._forget()
+                return True
+        except (FFmpegError, OverflowError, ValueError):
+            pass  # no index, or a damaged one: the file is read through instead
+        self._stack.close()
+        self.__enter__()
+        return False
+
+    def _lands_before(self, target: float) -> bool:
+        """True when every track goes on at or before ``target`` here (sound: a little after will do)."""
+        waiting = set(self.streams)
+        for count, packet in enumerate(self._all(self.container)):
+            number = packet.stream.index
+            if number in waiting:
+                time = self.seconds(packet.pts if packet.pts is not None else packet.dts, packet)
+                if time is None or time > target + (0.0 if number == self._video else _SEEK_SLACK):
+                    return False
+                waiting.discard(number)
+            if not waiting:
+                return True
+            if count >= _TRIAL:
+                break
+        return False
+
+    def _scan(self, target: float) -> None:
+        """Read the file through once, without decoding, and note how many packets of each track can be left out."""
+        counts = dict.fromkeys(self.streams, 0)
+        passed: set[int] = set()
+        with opened(self._info.path) as container:
+            for packet in self._all(container):
+                number = packet.stream.index
+                if number not in counts:
+                    continue
+                time = self.seconds(packet.pts if packet.pts is not None else packet.dts, packet)
+                if time is not None and time > target + 2 * _PREROLL:
+                    passed.add(number)
+                if len(passed) == len(counts):
+                    break
+                usable = packet.is_keyframe or number != self._video
+                if usable and time is not None and time <= target:
+                    self._skip[number] = counts[number]
+                counts[number] += 1
+        self._forget()
+
+    def _forget(self) -> None:
+        self.reached, self.ends, self.failure = 0.0, {}, None
+
+
+class _Joints:
+    """Makes one clock of streams that were joined from pieces, each of which begins its clock anew (MPEG-TS).
+
+    The n-th fall of any track's clock is mended by the same shift for all tracks, so that they stay in step.
+    """
+
+    def __init__(self) -> None:
+        self._shifts: list[float] = [0.0]
+        self._piece: dict[int, int] = {}
+        self._next: dict[int, float] = {}
+
+    def mend(self, packet: Any) -> None:
+        """Shift the packet's stamps so that its track's clock does not fall back."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        base = packet.time_base
+        if stamp is None or not base:
+            return
+        number = packet.stream.index
+        piece = self._piece.get(number, 0)
+        time = float(stamp * base) + self._shifts[piece]
+        expected = self._next.get(number)
+        if expected is not None and time < expected - _JUMP_BACK:
+            piece += 1
+            if piece == len(self._shifts):
+                self._shifts.append(self._shifts[-1] + expected - time)
+            self._piece[number] = piece
+            time = float(stamp * base) + self._shifts[piece]
+        self._next[number] = max(expected or time, time + float((packet.duration or 0) * base))
+        shift = round(self._shifts[piece] / base)
+        if shift:
+            packet.dts = None if packet.dts is None else packet.dts + shift
+            packet.pts = None if packet.pts is None else packet.pts + shift
+
+
+def _clock(text: str | None) -> float | None:
+    """Seconds of Matroska's tag ``00:00:30.003000000``."""
+    try:
+        hours, minutes, seconds = (float(part) for part in (text or "").split(":"))
+    except ValueError:
+        return None
+    total = hours * 3600 + minutes * 60 + seconds
+    return total if 0 < total < float("inf") else None
