@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from vagent.errors import MediaError, SettingsError
 from vagent.tools import languages
 from vagent.tools.media import MediaInfo, Track, TrackKind
+from vagent.tools.media.frames import Orientation, usable_sar
 from vagent.tools.media.opening import check, opened, prepare
-from vagent.tools.media.pictures import Orientation, usable_sar
 
 if TYPE_CHECKING:
     from av import VideoFrame

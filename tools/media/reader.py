@@ -11,8 +11,8 @@ from vagent.configs import Settings
 from vagent.errors import MediaError
 from vagent.tools.media import Frame, Gap, Item, MediaInfo, Track
 from vagent.tools.media.clock import FrameClock
+from vagent.tools.media.frames import Pictures, jpeg, unjpeg
 from vagent.tools.media.packets import Packets
-from vagent.tools.media.pictures import Pictures, jpeg, unjpeg
 from vagent.tools.media.sound import SoundLine, limit, seconds
 from vagent.tools.time import Span
 

@@ -1,0 +1,179 @@
+"""Subtitle files that lie beside a video: ``film.srt``, ``film.en.sdh.vtt``, ``film.forced.de.ass``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vagent.tools import languages
+from vagent.tools.subtitles.cues import RawCue, Subtitles, tidy
+from vagent.tools.subtitles.encoding import decode
+
+_FORMATS = {
+    ".srt": "subrip", ".vtt": "webvtt", ".ass": "ass", ".ssa": "ssa", ".sub": "microdvd", ".ttml": "ttml",
+    ".dfxp": "ttml", ".smi": "sami", ".sami": "sami", ".mpl": "mpl2", ".mpl2": "mpl2",
+}  # fmt: skip
+_PICTURES = {".idx": "vobsub", ".sup": "pgs"}
+_FORCED = frozenset({"forced", "foreign", "signs"})
+_HEARING = frozenset({"sdh", "cc", "hoh"})
+_LARGEST = 32 * 1024 * 1024  # bytes; no film says that much
+_TIMING = re.compile(
+    r"^\D{0,3}(?P<start>(?:\d{1,4}\s*:\s*)?\d{1,3}\s*:\s*\d{1,2}(?:\s*[.,:]\s*\d{1,9})?)\s*-{1,3}>\s*"
+    r"(?P<end>(?:\d{1,4}\s*:\s*)?\d{1,3}\s*:\s*\d{1,2}(?:\s*[.,:]\s*\d{1,9})?)"
+)
+_DIGITS = re.compile(r"\s*\d{1,9}\s*")
+
+
+class Damaged(Exception):
+    """A subtitle file that cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A subtitle file and what its name says about it. ``odd`` when its name holds words that say nothing."""
+
+    path: Path
+    language: str | None
+    forced: bool
+    hearing_impaired: bool
+    commentary: bool
+    odd: bool
+
+    @property
+    def pictures(self) -> bool:
+        """True for formats that hold pictures of text."""
+        suffix = self.path.suffix.lower()
+        return suffix in _PICTURES or (suffix == ".sub" and self.path.with_suffix(".idx").exists())
+
+
+def sidecars(video: Path) -> list[Sidecar]:
+    """Subtitle files of this video, by name. ``film2.srt`` is not one of ``film.mp4``'s, nor is ``film.part2.srt``
+    where a ``film.part2.mp4`` lies beside it.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    stem = _name(video.stem)
+    files = [p for p in sorted(video.parent.iterdir()) if p != video]
+    others = {_name(p.stem) for p in files if p.suffix.lower() not in {*_FORMATS, *_PICTURES}} - {stem}
+    found = []
+    for path in files:
+        name = _name(path.stem)
+        if path.suffix.lower() not in {*_FORMATS, *_PICTURES} or not (name == stem or name.startswith(stem + ".")):
+            continue
+        words = [word.lower() for word in name[len(stem) + 1 :].split(".") if word]
+        longer = {stem + "." + ".".join(name[len(stem) + 1 :].split(".")[:n]) for n in range(1, len(words) + 1)}
+        if not longer & others and path.is_file():
+            found.append(_named(path, words))
+    return found
+
+
+def load(sidecar: Sidecar, frame_rate: float | None = None) -> Subtitles:
+    """The cues of a subtitle file.
+
+    Args:
+        frame_rate: of the video; MicroDVD counts in pictures.
+
+    Raises:
+        Damaged: it cannot be read, or holds no cue.
+    """
+    path = sidecar.path
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise Damaged(f"larger than {_LARGEST // 1024**2} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise Damaged(error.strerror or str(error)) from error
+    form, raw = parse(decode(data, sidecar.language), path.suffix.lower(), frame_rate)
+    cues = tidy(raw)
+    if not cues:
+        raise Damaged("no cue with a time and words in it")
+    return Subtitles(sidecar.language, path.name, form, cues, sidecar.forced, sidecar.hearing_impaired)
+
+
+def parse(text: str, suffix: str = "", frame_rate: float | None = None) -> tuple[str, list[RawCue]]:
+    """Name of the format and cues, by what the text looks like, then by the file's suffix.
+
+    Raises:
+        Damaged: it is none of the known formats.
+    """
+    text = text.lstrip("\ufeff")
+    head = text[:4096].lstrip()
+    if head.startswith("WEBVTT"):
+        return "webvtt", list(_arrows(text, strict=True))
+    if head.startswith(("<", "[")) or re.match(r"\{\d+\}\{\d*\}", head) or suffix not in (".srt", ".vtt", ""):
+        return _by_library(text, suffix, frame_rate)
+    raw = list(_arrows(text, strict=suffix == ".vtt"))
+    return (_FORMATS.get(suffix, "subrip"), raw) if raw else _by_library(text, suffix, frame_rate)
+
+
+def _arrows(text: str, *, strict: bool) -> Iterator[RawCue]:
+    """SubRip and WebVTT: a line ``start --> end``, and words until the next one. Forgives missing numbers, missing
+    blank lines, missing hours and points for commas. ``strict``: a blank line ends the words, as WebVTT has it."""
+    lines = text.split("\n")
+    timings = [(n, m) for n, line in enumerate(lines) if "->" in line and (m := _TIMING.match(line))]
+    for place, (number, match) in enumerate(timings):
+        last = place + 1 == len(timings)
+        words = lines[number + 1 : len(lines) if last else timings[place + 1][0]]
+        if (
+            not last
+            and words
+            and (_DIGITS.fullmatch(words[-1]) and (len(words) < 2 or not words[-2].strip() or strict))
+        ):
+            words = words[:-1]
+        elif not last and len(words) > 1 and _DIGITS.fullmatch(words[-1]) and int(words[-1]) == place + 2:
+            words = words[:-1]  # the next cue's number, with no blank line before it
+        if strict:
+            words = words[: next((n for n, word in enumerate(words) if not word.strip()), len(words))]
+        yield RawCue(_seconds(match["start"]), _seconds(match["end"]), "\n".join(words))
+
+
+def _seconds(clock: str) -> float:
+    """``1:02:03,5``, ``02:03.500`` and ``00:00:8,037``; a third colon is a comma that somebody typed wrong."""
+    parts = re.split(r"\s*:\s*", clock.strip().replace(",", "."))
+    if len(parts) == 4:
+        parts = [*parts[:2], f"{parts[2]}.{parts[3]}"]
+    total = 0.0
+    for part in parts:
+        total = total * 60 + float(part.replace(" ", ""))
+    return total
+
+
+def _by_library(text: str, suffix: str, frame_rate: float | None) -> tuple[str, list[RawCue]]:
+    import pysubs2
+    from pysubs2.exceptions import FormatAutodetectionError, Pysubs2Error
+
+    if "<!ENTITY" in text:
+        raise Damaged("it declares XML entities")
+    try:
+        try:
+            subs = pysubs2.SSAFile.from_string(text, fps=frame_rate)
+        except FormatAutodetectionError:
+            form = {".ssa": "ssa", ".ass": "ass", ".sub": "microdvd", ".ttml": "ttml", ".dfxp": "ttml", ".smi": "sami",
+                    ".sami": "sami", ".mpl": "mpl2", ".mpl2": "mpl2"}.get(suffix)  # fmt: skip
+            if form is None:
+                raise
+            subs = pysubs2.SSAFile.from_string(text, format_=form, fps=frame_rate)
+        raw = [RawCue(e.start / 1000, e.end / 1000, e.text) for e in subs if not e.is_comment]
+    except (Pysubs2Error, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, SyntaxError) as error:
+        raise Damaged(str(error).split("\n")[0][:120] or type(error).__name__) from error
+    return subs.format or "subrip", raw
+
+
+def _named(path: Path, words: list[str]) -> Sidecar:
+    language, hearing, odd = None, False, False
+    for word in words:
+        if word in _HEARING or (word == "hi" and language):  # "hi" alone is Hindi
+            hearing = True
+        elif languages.known(word) and language is None:
+            language = languages.tidy(word)
+        elif word not in _FORCED | {"default", "full", "commentary"}:
+            odd = True
+    return Sidecar(path, language, bool(_FORCED & set(words)), hearing, "commentary" in words, odd)
+
+
+def _name(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
