@@ -1,0 +1,308 @@
+"""Text followed over time: from the lines of single frames to ``TextSpan``s with a start and an end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from vagent.configs import TextSettings
+from vagent.tools.text import Box, Image, TextEngine, TextLine
+from vagent.tools.text.gate import FrameGate, Patch, still, strokes
+from vagent.tools.text.layout import apart, blocks, inside, overlap, reading_order
+from vagent.tools.text.likeness import alike, grew, grew_inside_word, key, letters
+from vagent.tools.text.moments import Moments
+from vagent.tools.text.spans import TextSpan, fold, joined
+from vagent.tools.time import Span
+
+__all__ = ["Moments", "TextReader", "TextSpan", "fold"]
+
+_SURE = 0.9  # confidence from which a line that stays is not read again
+_ATTEMPTS = 3  # times that an unsure line that stays is read
+_REVEAL = 1.0  # seconds in which text that goes on is one text being revealed, not one that was added to
+_SLACK = 0.4  # heights of type by which boxes of one line jitter
+_PATIENCE = 1.0  # seconds that a line may be missed, at least
+_FAR = 0.15, 0.25  # parts of the picture's width and height that moving text goes between two samples, at most
+_DISTINCT = 12  # different readings of one line that take part in the vote
+_ONE_SLIDE = 0.35  # picture heights between lines that come and go in the same moment, at most
+_FULLEST = 60  # lines of a block remembered as context, at most
+
+
+@dataclass(slots=True, eq=False)
+class _Track:
+    """One line of text while it is on the screen; one without text is a place where nothing was readable."""
+
+    box: Box
+    patch: Patch | None
+    start: float
+    samples: int = 1
+    attempts: int = 1
+    missed: float | None = None  # when it was found to be gone ...
+    end: float = 0.0  # ... and since when it is
+    replaced: bool = False  # other text stands in its place
+    readings: dict[str, tuple[float, float]] = field(default_factory=dict)  # text -> weight, best confidence
+    beside: tuple[_Track, ...] = ()  # the lines of its block, itself among them, when it was most complete
+
+    def read(self, text: str, confidence: float) -> None:
+        """Take one more reading into the vote."""
+        weight, best = self.readings.get(text, (0.0, 0.0))
+        if text in self.readings or len(self.readings) < _DISTINCT:
+            # The fourth power: one sure reading outweighs several unsure ones.
+            self.readings[text] = weight + confidence**4, max(best, confidence)
+
+    def line(self) -> TextLine | None:
+        """The reading that won: of the key with most weight the spelling with most weight."""
+        if not self.readings:
+            return None
+        weights: Counter[str] = Counter()
+        for text, (weight, _) in self.readings.items():
+            weights[key(text)] += weight  # type: ignore[assignment]
+        text = max(self.readings, key=lambda t: (weights[key(t)], self.readings[t][0], len(t), t))
+        return TextLine(self.box, text, self.readings[text][1])
+
+
+class TextReader:
+    """Turns sampled frames into ``TextSpan``s.
+
+    A frame is looked at only where something changed, and a line that is still there is not recognised again. Spans
+    come out when their text has gone; ``finish`` closes what is still there.
+
+    Args:
+        engine: detects and recognises.
+        settings: ``text`` section of the settings.
+        interval: seconds between two samples.
+        moments: signatures of the frames between the samples. With them starts and ends are exact to a frame, without
+            them to a sample: ``start`` is the first sample that shows the text, ``end`` the first that does not.
+    """
+
+    def __init__(
+        self, engine: TextEngine, settings: TextSettings, interval: float, moments: Moments | None = None
+    ) -> None:
+        self._engine = engine
+        self._least = settings.min_confidence
+        self._patience = max(interval, _PATIENCE) * 0.99
+        self._gate = FrameGate(settings.change)
+        self._moments = moments
+        self._aspect = 16 / 9
+        self._last: float | None = None
+        self._tracks: list[_Track] = []
+        self._closed: list[_Track] = []
+
+    def feed(self, time: float, image: Image) -> list[TextSpan]:
+        """Take the sample shown at ``time`` seconds, later than the one before; returns what is over by now.
+
+        Raises:
+            EngineFailed: the engine broke.
+        """
+        self._aspect = image.shape[1] / image.shape[0]
+        if self._gate.changed(image):
+            self._look(time, image)
+        else:
+            for track in self._tracks:
+                track.samples += track.missed is None
+        self._close(time)
+        if self._moments is not None:
+            self._moments.forget(time)
+        self._last = time
+        return self._settled(time)
+
+    def finish(self, time: float) -> list[TextSpan]:
+        """Close everything at ``time`` seconds; the reader is then as new."""
+        time = time if self._last is None else max(time, self._last)
+        for track in self._tracks:
+            if track.missed is None:
+                track.end = time
+        self._closed += self._tracks
+        self._tracks = []
+        spans = self._settled(float("inf"))
+        self._gate.reset()
+        self._last = None
+        return spans
+
+    def _look(self, time: float, image: Image) -> None:
+        """Read a frame that changed: keep the lines that are still there, recognise the rest."""
+        before = list(self._tracks)
+        here = [t for t in before if still(t.patch, strokes(image, t.box))]
+        for track in here:
+            track.samples += 1
+            track.missed = None
+        sure = [t for t in here if not self._wants_reading(t)]
+        regions = [r for r in self._engine.detect(image) if not any(_is_it(r.box, t.box) for t in sure)]
+        read = self._engine.recognise(image, regions)
+        owned: list[_Track] = []
+        for line in _distinct([line for found in read for line in found if self._legible(line)]):
+            owner = self._owner(time, line, [t for t in before if t not in owned])
+            if owner is not None:
+                owned.append(owner)
+                self._continue(owner, line, image, seen=owner in here)
+            elif not _is_row_of(line, here):
+                owned.append(self._open(time, line, image))
+        for region, found in zip(regions, read, strict=True):
+            if not any(map(self._legible, found)):
+                self._note_blank(time, region.box, image, here)
+        self._note_missing(time, before, here, owned)
+        self._note_blocks()
+
+    def _owner(self, time: float, line: TextLine, tracks: Sequence[_Track]) -> _Track | None:
+        """The track that a reading continues: the same text in about the same place, nearest first."""
+        free = [t for t in tracks if t.readings and _reachable(t.box, line.box)]
+        for track in sorted(free, key=lambda t: _distance(t.box, line.box)):
+            text = _text(track)
+            if grew(text, line.text):
+                level = abs(track.box[0] - line.box[0]) < 0.03 and overlap(track.box, line.box) > 0
+                quick = grew_inside_word(text, line.text) or self._when(line.box, time) - track.start < _REVEAL
+                if level and quick:
+                    return track
+                continue
+            least = 0.8 if overlap(track.box, line.box) > 0.5 else 0.9
+            if not grew(line.text, text) and alike(text, line.text, least):
+                return track
+        return None
+
+    def _continue(self, track: _Track, line: TextLine, image: Image, *, seen: bool) -> None:
+        track.samples += not seen
+        track.attempts += 1
+        track.missed = None
+        track.box, track.patch = line.box, strokes(image, line.box)
+        if grew(_text(track), line.text):
+            track.readings.clear()
+        track.read(line.text, line.confidence)
+
+    def _open(self, time: float, line: TextLine, image: Image) -> _Track:
+        track = _Track(line.box, strokes(image, line.box), self._when(line.box, time))
+        track.read(line.text, line.confidence)
+        self._tracks.append(track)
+        return track
+
+    def _note_blank(self, time: float, box: Box, image: Image, here: Sequence[_Track]) -> None:
+        """Remember a place where nothing is readable, so that it is not tried again as long as it stays so."""
+        for track in here:
+            if _is_it(box, track.box):
+                track.attempts += 1
+                return
+        self._tracks.append(_Track(box, strokes(image, box), time))
+
+    def _note_missing(
+        self, time: float, before: Sequence[_Track], here: Sequence[_Track], owned: Sequence[_Track]
+    ) -> None:
+        """Mark what is gone; what another text has replaced, or gone on from, is over at once."""
+        for track in before:
+            if track in owned:
+                continue
+            over = [t for t in owned if inside(track.box, t.box) > 0.5 or inside(t.box, track.box) > 0.5]
+            if track in here:
+                over = [t for t in over if grew(_text(track), _text(t))]
+                if not over:
+                    continue
+            if track.missed is None:
+                track.missed, track.end = time, self._when((over[0] if over else track).box, time)
+            track.replaced = bool(over)
+
+    def _wants_reading(self, track: _Track) -> bool:
+        line = track.line()
+        return track.attempts < _ATTEMPTS and (line is None or line.confidence < _SURE)
+
+    def _when(self, box: Box, time: float) -> float:
+        if self._moments is None or self._last is None:
+            return time
+        return self._moments.changed(box, self._last, time)
+
+    def _legible(self, line: TextLine) -> bool:
+        return line.confidence >= self._least and letters(line.text) > 0
+
+    def _note_blocks(self) -> None:
+        """Remember for every line the block it stands in, when that is more complete than before."""
+        shown = [t for t in self._tracks if t.missed is None and t.readings]
+        for group in blocks([t.box for t in shown], self._aspect):
+            block = tuple(shown[i] for i in group[:_FULLEST])
+            for track in block:
+                if len(block) >= len(track.beside):
+                    track.beside = block
+
+    def _close(self, time: float) -> None:
+        """Part with tracks that have been missing for too long, and at once with places without text."""
+        over = [t for t in self._tracks if t.missed is not None and self._is_over(t, t.missed, time)]
+        self._tracks = [t for t in self._tracks if t not in over]
+        self._closed += [t for t in over if t.readings]
+
+    def _is_over(self, track: _Track, missed: float, time: float) -> bool:
+        return track.replaced or not track.readings or time - missed >= self._patience
+
+    def _settled(self, time: float) -> list[TextSpan]:
+        """Spans of the closed lines with which no other line can still be joined."""
+        waiting = {id(m) for t in self._tracks for m in t.beside if t.missed is not None}
+        ready = [t for t in self._closed if id(t) not in waiting or time - t.end >= 3 * self._patience]
+        self._closed = [t for t in self._closed if t not in ready]
+        return fold(self._spans([t for t in ready if self._counts(t)]))
+
+    def _counts(self, track: _Track) -> bool:
+        """Whether a line is trusted: short ones, and ones seen once, need more confidence than long or lasting ones."""
+        line = track.line()
+        if line is None:
+            return False
+        extra = 0.05 if track.samples > 1 else 0.15
+        if letters(line.text) < 4:
+            extra += 0.1
+        return line.confidence >= min(self._least + extra, 0.97)
+
+    def _spans(self, tracks: list[_Track]) -> list[TextSpan]:
+        spans: list[TextSpan] = []
+        left = sorted(tracks, key=lambda t: (t.start, t.box))
+        while left:
+            first = left[0]
+            group = [t for t in left if t is first or self._together(first, t)]
+            left = [t for t in left if t not in group]
+            spans.append(self._span(group))
+        return spans
+
+    def _together(self, a: _Track, b: _Track) -> bool:
+        near = b in a.beside or a in b.beside
+        if not near and a.start == b.start and a.end == b.end:
+            near = apart(a.box, b.box, self._aspect) <= _ONE_SLIDE
+        return near and abs(a.start - b.start) < 0.5 * self._patience and abs(a.end - b.end) <= self._patience
+
+    def _span(self, group: list[_Track]) -> TextSpan:
+        lines = [line for t in group if (line := t.line()) is not None]
+        order = reading_order([line.box for line in lines], self._aspect)
+        fullest = max((t.beside for t in group), key=len)
+        own = [i for i, t in enumerate(fullest) if t in group]
+        others = [i for i, t in enumerate(fullest) if t not in group and self._counts(t)]
+        span = Span(min(t.start for t in group), max(t.end for t in group))
+        place = sum(i < min(own) for i in others) if own else len(others)
+        return joined(span, [lines[i] for i in order], [_text(fullest[i]) for i in others], place)
+
+
+def _text(track: _Track) -> str:
+    line = track.line()
+    return line.text if line else ""
+
+
+def _is_it(found: Box, known: Box) -> bool:
+    """True where a detected box is a known line, or a piece of it, jitter allowed; a line that grew is not it."""
+    height = known[3] - known[1]
+    slack = _SLACK * height
+    level = abs((found[1] + found[3]) - (known[1] + known[3])) / 2 < slack and found[3] - found[1] < 1.6 * height
+    return level and found[0] >= known[0] - slack and found[2] <= known[2] + slack
+
+
+def _distinct(lines: Sequence[TextLine]) -> list[TextLine]:
+    """The lines without those that the detector found twice."""
+    kept: list[TextLine] = []
+    for line in sorted(lines, key=lambda one: -one.confidence):
+        if not any(key(line.text) == key(k.text) and inside(line.box, k.box) > 0.3 for k in kept):
+            kept.append(line)
+    return [line for line in lines if line in kept]
+
+
+def _is_row_of(line: TextLine, tracks: Sequence[_Track]) -> bool:
+    """True where the detector took several lines, known as lines of their own, for one."""
+    under = sorted((t for t in tracks if t.readings and inside(t.box, line.box) > 0.7), key=lambda t: t.box)
+    return len(under) > 1 and key("".join(map(_text, under))) == key(line.text)
+
+
+def _reachable(a: Box, b: Box) -> bool:
+    return overlap(a, b) > 0.3 or (abs(a[0] - b[0]) <= _FAR[0] and abs(a[1] - b[1]) <= _FAR[1])
+
+
+def _distance(a: Box, b: Box) -> float:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1])
