@@ -61,6 +61,7 @@ _LONG_BLANK = 2.0  # a blank stretch of so many seconds is a shot by itself
 
 _LAG = 2 * _HALF  # seconds that a picture is followed before it is decided
 
+
 @dataclass(frozen=True, slots=True)
 class Boundary:
     """Where a new shot begins: the time of its first frame; of a dissolve, where the new picture prevails."""
