@@ -21,11 +21,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from demo_film.drawing import HEIGHT, WIDTH, ease
 from demo_film.questions import Spans, questions
 from demo_film.story import DURATION, FILM, STARTS
-from numpy.typing import NDArray
-from PIL import Image
 
 FRAME_RATE = 15
 AUDIO_RATE = 16_000
