@@ -15,14 +15,23 @@ _BOMS = (
 )
 # What files in these languages were written in before UTF-8, tried first where the language is known.
 _BY_LANGUAGE = {
-    "ru": ("cp1251", "koi8-r"), "uk": ("cp1251",), "bg": ("cp1251",), "sr": ("cp1250", "cp1251"),
-    "ja": ("cp932", "euc_jp"), "zh": ("gb18030", "big5"), "ko": ("cp949",), "el": ("cp1253",), "he": ("cp1255",), "ar": ("cp1256",),
-    "fa": ("cp1256",), "tr": ("cp1254",), "th": ("cp874",), "vi": ("cp1258",), "pl": ("cp1250",), "cs": ("cp1250",),
-    "sk": ("cp1250",), "hu": ("cp1250",), "ro": ("cp1250",), "hr": ("cp1250",), "sl": ("cp1250",), "lt": ("cp1257",),
-    "lv": ("cp1257",), "et": ("cp1257",), "en": ("cp1252",), "de": ("cp1252",), "fr": ("cp1252",), "es": ("cp1252",),
-    "it": ("cp1252",), "pt": ("cp1252",), "nl": ("cp1252",), "sv": ("cp1252",), "da": ("cp1252",), "no": ("cp1252",),
-    "fi": ("cp1252",), "is": ("cp1252",),
-}  # fmt: skip
+    "cp1252": "en de fr es it pt nl sv da no fi is",
+    "cp1250": "pl cs sk hu ro hr sl",
+    "cp1251": "ru uk bg mk be",
+    "koi8_r": "ru",
+    "cp1253": "el",
+    "cp1254": "tr",
+    "cp1255": "he",
+    "cp1256": "ar fa ur",
+    "cp1257": "lt lv et",
+    "cp1258": "vi",
+    "cp874": "th",
+    "cp932": "ja",
+    "euc_jp": "ja",
+    "gb18030": "zh",
+    "big5": "zh",
+    "cp949": "ko",
+}
 _SAMPLE = 16_384  # bytes looked at to guess an encoding
 
 
@@ -39,18 +48,12 @@ def _decoded(data: bytes, language: str | None) -> str:
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data.decode(name, errors="replace")
-    wide = _wide(data)
-    names = [wide] if wide else ["utf-8", *_named(language)]
-    for name in names:
+    for name in [_wide(data) or "utf-8", _guess(data, _likely(language)), _guess(data, [])]:
         try:
             return data.decode(name)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, LookupError):
             continue
-    guess = _guess(data)
-    try:
-        return data.decode(guess)
-    except (UnicodeDecodeError, LookupError):
-        return data.decode("cp1252", errors="replace")
+    return data.decode("cp1252", errors="replace")
 
 
 def _wide(data: bytes) -> str | None:
@@ -64,14 +67,20 @@ def _wide(data: bytes) -> str | None:
     return "utf-16-be" if even > len(sample) // 5 and odd < even // 4 else None
 
 
-def _named(language: str | None) -> tuple[str, ...]:
-    return next((names for code, names in _BY_LANGUAGE.items() if languages.same(code, language)), ())
+def _likely(language: str | None) -> list[str]:
+    return [name for name, codes in _BY_LANGUAGE.items() if any(languages.same(c, language) for c in codes.split())]
 
 
-def _guess(data: bytes) -> str:
+def _guess(data: bytes, among: list[str]) -> str:
     """By the lines that are not plain ASCII: times and tags would only blur the picture."""
     from charset_normalizer import from_bytes
 
+    if len(among) == 1:
+        return among[0]
     telling = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
-    best = from_bytes(telling).best()
-    return best.encoding if best is not None else "cp1252"
+    matches = from_bytes(telling, cp_isolation=among or None)
+    best = matches.best()
+    if best is None:
+        return "cp1252"
+    ties = {m.encoding for m in matches if (m.chaos, m.coherence) == (best.chaos, best.coherence)}
+    return "cp1252" if "cp1252" in ties else best.encoding  # by far the most common of those that look alike
