@@ -104,7 +104,8 @@ class Packets:
             return None
         if stream.duration and stream.time_base and "mov" in self._info.container:
             return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - self._info.offset
-        return _clock(stream.metadata.get("DURATION")) or self._info.duration
+        tagged = _clock(stream.metadata.get("DURATION"))  # Matroska's, which counts from 0, not from the first picture
+        return tagged - max(0.0, self._info.offset) if tagged else self._info.duration
 
     def _all(self, container: InputContainer) -> Iterator[Any]:
         """Every packet of every track, with mended clocks. Ends where the file does, or where it stays unreadable."""

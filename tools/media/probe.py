@@ -41,13 +41,16 @@ def probe(path: Path) -> MediaInfo:
     with opened(path) as container:
         firsts = _first_frames(container)
         tracks = tuple(_track(stream, firsts.get(stream.index)) for stream in container.streams)
-        start = container.start_time
+        start = (container.start_time or 0) / _MICROSECONDS
+        end = (container.duration or 0) / _MICROSECONDS
+        # Matroska states the time of the end, not how long it is from the beginning to there.
+        lasts = end - max(0.0, start) if "matroska" in container.format.name else end
         info = MediaInfo(
             path=path,
             container=container.format.name,
             size=size,
-            duration=_duration(container.duration, size),
-            offset=start / _MICROSECONDS if start is not None else 0.0,
+            duration=_duration(lasts, size),
+            offset=start,
             tracks=tracks,
         )
     if not info.of("video") and not info.of("audio"):
@@ -88,11 +91,9 @@ def label(track: Track) -> str:
     return ", ".join(filter(None, (track.codec, track.language, track.title)))
 
 
-def _duration(microseconds: int | None, size: int) -> float | None:
-    if microseconds is None or microseconds <= 0:
-        return None
-    seconds = microseconds / _MICROSECONDS
-    return seconds if size / seconds >= _LEAST_BYTES_A_SECOND else None
+def _duration(seconds: float, size: int) -> float | None:
+    """The header's duration, rounded to microseconds, unless it is missing or cannot be true."""
+    return round(seconds, 6) if seconds > 0 and size / seconds >= _LEAST_BYTES_A_SECOND else None
 
 
 def _first_frames(container: InputContainer) -> dict[int, VideoFrame]:
