@@ -12,7 +12,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import metadata
+from importlib.metadata import metadata, packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,25 @@ def test_imports_go_one_way(name: str) -> None:
         assert parts <= ALLOWED[part]
 
 
+def test_what_is_imported_is_asked_for(project: dict[str, Any]) -> None:
+    """A package that only happens to be there, because another needs it, may go away with that other's next version."""
+    extras: dict[str, list[str]] = project["project"]["optional-dependencies"]
+    texts = [*project["project"]["dependencies"], *(text for wanted in extras.values() for text in wanted)]
+    declared = {_normal(requirement(text)) for text in texts}
+    homes = packages_distributions()
+    strangers = {}
+    for name, file in MODULES.items():
+        roots = {other.partition(".")[0] for other in imported(file)} - {"vagent"} - sys.stdlib_module_names
+        known = {root for root in roots if declared & {_normal(home) for home in homes.get(root, [root])}}
+        if roots - known:
+            strangers[name] = roots - known
+    assert strangers == {}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_are_short_enough_to_read(name: str) -> None:
     assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) < LONGEST
@@ -170,7 +189,7 @@ def licence(name: str) -> str:
     """What a distribution says about its licence, in one line."""
     about = metadata(name)
     classifiers = [c for c in about.get_all("Classifier", []) if c.startswith("License ::")]
-    return " ".join([about["License-Expression"] or "", (about["License"] or "")[:200], *classifiers]).strip()
+    return " ".join([about.get("License-Expression", ""), about.get("License", "")[:200], *classifiers]).strip()
 
 
 def copyleft(text: str) -> bool:
