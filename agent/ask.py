@@ -1,0 +1,115 @@
+"""Ask a question of indexed videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from vagent.agent.actions import Index
+from vagent.agent.look import Looker
+from vagent.agent.policy import Policy
+from vagent.agent.records import Answer, Step
+from vagent.agent.state import Context, Driver, State
+from vagent.errors import QuestionError
+
+if TYPE_CHECKING:
+    from vagent.agent.graph import Graph
+
+_CHOICES = 26  # options, one a letter
+
+
+def ask(
+    index: Index,
+    question: str,
+    *,
+    videos: Sequence[int],
+    choices: Sequence[str] | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    videollm: Looker | None = None,
+    driver: Driver | None = None,
+) -> Answer:
+    """The answer to one question, with the moments that prove it.
+
+    Args:
+        index: the library.
+        videos: row numbers of the videos asked.
+        choices: options, with or without their letters; one is chosen by evidence, or none.
+        start, end: seconds; nothing outside is used.
+        videollm: an engine that can look at pictures; None: the one that the index's settings choose, if any.
+        driver: what chooses the steps; None: rules.
+
+    Raises:
+        QuestionError: an empty or oversized question, no videos, or options that cannot be told apart.
+    """
+    events = stream(
+        index, question, videos=videos, choices=choices, start=start, end=end, videollm=videollm, driver=driver
+    )
+    return next(event for event in events if isinstance(event, Answer))
+
+
+def stream(
+    index: Index,
+    question: str,
+    *,
+    videos: Sequence[int],
+    choices: Sequence[str] | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    videollm: Looker | None = None,
+    driver: Driver | None = None,
+) -> Iterator[Step | Answer]:
+    """As ``ask``, but each step is given as it is done, and the answer last. The question is checked at once."""
+    asked, options = _checked(index, question, videos, choices)
+    if videollm is None:
+        _, videollm = index.engines.get("videollm")
+    context = Context(index, driver or Policy(), videollm)
+    state: State = {"question": asked, "choices": options, "videos": tuple(videos), "start": start, "end": end}
+    return _events(state, context)
+
+
+def _events(state: State, context: Context) -> Iterator[Step | Answer]:
+    from langsmith import tracing_context
+
+    from vagent.agent.graph import build, limit
+
+    started = perf_counter()
+    graph: Graph = build()
+    config = {"recursion_limit": limit(context.index.settings.agent.steps)}
+    updates = graph.stream(state, config, context=context, stream_mode="updates")  # type: ignore[call-overload]
+    spent: dict[str, float] = {}
+    while True:
+        # Tracing would send questions and evidence to a server when the user's environment happens to ask for it.
+        with tracing_context(enabled=False):
+            update = next(updates, None)
+        if update is None:
+            return
+        for change in update.values():
+            for step in (change or {}).get("steps", []):
+                spent[step.action] = spent.get(step.action, 0.0) + step.seconds
+                yield step
+            if change and "answer" in change:
+                yield replace(change["answer"], seconds={**spent, "total": perf_counter() - started})
+
+
+def _checked(
+    index: Index, question: str, videos: Sequence[int], choices: Sequence[str] | None
+) -> tuple[str, tuple[str, ...]]:
+    asked = " ".join(question.split())
+    longest = index.settings.agent.question_length
+    if not any(c.isalnum() for c in asked):
+        raise QuestionError("the question is empty", question, allowed="a question in words")
+    if len(asked) > longest:
+        raise QuestionError("the question is too long", f"{len(asked)} characters", allowed=f"up to {longest}")
+    if not videos:
+        raise QuestionError("there is no video to ask", hint="index one first: vagent index FILE")
+    options = tuple(" ".join(choice.split()) for choice in choices or ())
+    if len(options) == 1 or len(options) > _CHOICES:
+        raise QuestionError("multiple choice needs several options", len(options), allowed=f"2 to {_CHOICES}")
+    if any(not option for option in options):
+        raise QuestionError("an option is empty", allowed="options with text")
+    if len({option.casefold() for option in options}) < len(options):
+        raise QuestionError("two options are the same", ", ".join(options))
+    return asked, options

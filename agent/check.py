@@ -1,0 +1,75 @@
+"""Checks before anything is said: do the quotes stand in the evidence, does it rest on more than weak evidence, do
+looks agree. Gives the confidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vagent.agent.draft import Draft, Quote
+from vagent.agent.look import Seen
+from vagent.agent.shelf import Shelf
+from vagent.agent.support import ENOUGH
+from vagent.agent.words import content, squeezed
+
+WEAK_LIMIT = 0.4
+"""No answer that rests on weak evidence alone is more confident than this."""
+
+_WEAK_ENOUGH = 0.6  # probability that a draft resting on weak evidence alone needs
+_AGREE = 0.5  # share of content words that two looks must have in common to agree
+
+
+def check(draft: Draft, shelf: Shelf, looks: Sequence[Seen] = ()) -> Draft:
+    """The draft as it may be said: unproven quotes dropped, its probability cut where the evidence is weak.
+
+    A draft that fails comes back without text, with what is missing and the leads.
+    """
+    if draft.file or (draft.looked and not draft.quotes):
+        return draft if draft.probability >= ENOUGH else _failed(draft, "The looks at the pictures do not agree.")
+    if not draft.text:
+        return draft
+    proven = tuple(q for q in draft.quotes if stands(q, shelf))
+    if not proven or proven[0] is not draft.quotes[0]:
+        return _failed(draft, "The quote found does not stand in the evidence.")
+    probability = min(draft.probability, 0.95)
+    if all(q.weak for q in proven):
+        if probability < _WEAK_ENOUGH:
+            return _failed(draft, "Only weakly recognised evidence was found, too little to rest an answer on.")
+        probability = min(probability, WEAK_LIMIT)
+    elif proven[0].confidence is not None:
+        probability *= 0.6 + 0.4 * min(1.0, proven[0].confidence)
+    return replace(draft, quotes=proven, probability=probability)
+
+
+def stands(quote: Quote, shelf: Shelf) -> bool:
+    """True when every word of the quote stands in the evidence of its video at its time."""
+    near = [x for x in shelf.lines(quote.video) if x.evidence.id in quote.rows and x.span.touches(quote.span)]
+    place, text = 0, squeezed(" ".join(x.text for x in near))
+    for part in quote.text.split():
+        letters = squeezed(part)
+        place = text.find(letters, place)
+        if place < 0:
+            return False
+        place += len(letters)
+    return bool(near)
+
+
+def agreement(looks: Sequence[Seen]) -> tuple[Seen | None, float]:
+    """The look that most others agree with, and the share of looks that do; independent looks, not their own claims."""
+    said = [look for look in looks if look.text]
+    if not said:
+        return None, 0.0
+    bags = [set(content(look.text, frame=True)) for look in said]
+    votes = [sum(_alike(a, b) for b in bags) for a in bags]
+    best = max(range(len(said)), key=lambda i: (votes[i], -i))
+    return said[best], votes[best] / len(said)
+
+
+def _alike(one: set[str], other: set[str]) -> bool:
+    smaller = min(len(one), len(other))
+    return smaller == 0 or len(one & other) / smaller >= _AGREE
+
+
+def _failed(draft: Draft, missing: str) -> Draft:
+    return Draft(missing=missing, leads=draft.quotes or draft.leads, probability=min(draft.probability, ENOUGH / 2))

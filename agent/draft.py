@@ -1,0 +1,70 @@
+"""What an answerer hands over for checking: the words, the quotes they rest on, and what was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vagent.agent.shelf import Line
+from vagent.index.records import Kind
+from vagent.tools.time import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words of the evidence with their place. ``rows`` are the evidence rows that they were taken from."""
+
+    video: int
+    span: Span
+    kind: Kind
+    text: str
+    rows: tuple[int, ...]
+    weak: bool = False
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer before it is checked.
+
+    Attributes:
+        text: the answer in words; empty when there is none.
+        short: the answer alone (a number, a name, a time), where the evidence lets one extract it.
+        quotes: what it rests on, best first.
+        probability: 0..1 that it is right.
+        missing: what was not found, when there is no answer.
+        leads: the nearest that was found.
+        spans: stretches that the answer names, for questions that ask when.
+        file: True when it rests on the file's own facts instead of quotes.
+        value: the number that was counted, where something was counted.
+        looked: True when it rests on a look at the pictures.
+    """
+
+    text: str = ""
+    short: str | None = None
+    quotes: tuple[Quote, ...] = ()
+    probability: float = 0.0
+    missing: str = ""
+    leads: tuple[Quote, ...] = ()
+    spans: tuple[tuple[int, Span], ...] = ()
+    file: bool = False
+    value: int | None = None
+    looked: bool = False
+
+
+def quote(lines: Iterable[Line], clamp: Span | None = None) -> Quote:
+    """The quote of neighbouring lines, in order; lines of one row give its span once."""
+    held = list(lines)
+    span = held[0].span
+    for line in held[1:]:
+        span = span.union(line.span)
+    confidences = [c for line in held if (c := line.evidence.confidence) is not None]
+    return Quote(
+        video=held[0].evidence.video,
+        span=span.clamp(clamp) if clamp else span,
+        kind=held[0].evidence.kind,
+        text=" ".join(line.text for line in held),
+        rows=tuple(dict.fromkeys(line.evidence.id for line in held)),
+        weak=any(line.evidence.weak for line in held),
+        confidence=min(confidences) if confidences else None,
+    )

@@ -1,0 +1,127 @@
+"""Values of the type that a question expects, as far as the words around them bear it out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from vagent.agent.answer_types import AnswerType
+from vagent.agent.plan import Plan
+from vagent.agent.values import Value, ValueType, find
+from vagent.agent.words import content, fold, stem, stems, tokens
+
+STRICT: frozenset[AnswerType] = frozenset(
+    (
+        "money",
+        "date",
+        "year",
+        "month",
+        "weekday",
+        "clock",
+        "duration",
+        "age",
+        "measure",
+        "percent",
+        "colour",
+        "url",
+        "email",
+        "phone",
+        "code",
+        "number",
+        "person",
+        "named",
+        "length",
+    )
+)
+"""Types whose values can be recognised: without one in the evidence there is no answer."""
+
+_FINDERS: Mapping[AnswerType, tuple[ValueType, ...]] = {
+    "when": ("date", "clock", "duration"),
+    "measure": ("measure", "percent"),
+    "date": ("date", "year", "clock", "duration"),
+    "code": ("code", "number", "proper"),
+    "who": ("proper",),
+    "place": ("proper",),
+    "person": ("introduced", "full_name"),
+    "named": ("introduced", "proper"),
+    "length": ("duration", "measure"),
+    "amount": ("measure", "money", "duration", "number"),
+    "money": ("money", "number"),
+    "age": ("age", "number"),
+    "percent": ("percent",),
+}
+"""Which values will do, best first; a type that is not listed is looked for by its own name."""
+
+_CUES: Mapping[tuple[AnswerType, ValueType], re.Pattern[str]] = {
+    ("money", "number"): re.compile(
+        r"\b(?:costs?|pay|paid|pays|prices?|rent|fees?|charge[sd]?|comes? to|worth|sold for|bought|earn|salary"
+        r"|advert|how much"
+        r"|cheap\w*|expensive|extra|do a|do it for)\b",
+        re.I,
+    ),
+    ("age", "number"): re.compile(r"\b(?:how old|age[ds]?|birthday)\b", re.I),
+}
+"""A bare number stands for money or an age only beside such words."""
+
+_NEAR = 70  # characters before a number that may hold such a word
+_UNIT_AFTER = re.compile(
+    r"\s?(?:ml|cl|l|g|kg|mg|m|cm|mm|km|%|°|px|gb|mb|am|pm|o'clock|francs?|euros?|dollars?|pounds?)\b", re.I
+)
+
+_MEASURES: tuple[tuple[str, str], ...] = (
+    (r"\bheavy|weigh", r"kilo|gram|\bk?g\b|pound|lbs?|ton|ounce|\boz\b|stone"),
+    (r"\bhot\b|\bcold\b|temperature|warm", r"degree|°|celsius|fahrenheit|kelvin|minus"),
+    (
+        r"\btall\b|\bhigh\b|height|\bfar\b|\bdeep|depth|wide|width|distance|altitude|thick",
+        r"met(?:re|er)|mile|feet|foot|inch|yard|\b[ckm]?m\b|light|floor|stor(?:e?y|ies)",
+    ),
+    (r"\bfast\b|speed", r"met(?:re|er)|mile|feet|km|mph|knot"),
+)
+
+
+def finders(expects: AnswerType) -> tuple[ValueType, ...]:
+    """The value types that answer an expectation, best first; none for free answers."""
+    if expects in _FINDERS:
+        return _FINDERS[expects]
+    return (expects,) if expects in STRICT else ()  # type: ignore[return-value]
+
+
+def typed_values(plan: Plan, text: str) -> list[Value]:
+    """Values of the type the question expects that stand in ``text`` and not already in the question."""
+    asked = set(tokens(plan.question))
+    for kind in finders(plan.expects):
+        fresh = [v for v in find(kind, text) if not set(tokens(v.text)) <= asked and _fits(plan, kind, v, text)]
+        if fresh:
+            return fresh
+    return []
+
+
+def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
+    question = fold(plan.question)
+    cue = _CUES.get((plan.expects, kind))
+    if cue is not None and not cue.search(text[max(0, value.start - _NEAR) : value.end + _NEAR // 2]):
+        return False
+    if plan.expects == "measure" and kind == "measure":
+        for asked, unit in _MEASURES:
+            if re.search(asked, question):
+                return re.search(unit, fold(text[max(0, value.start - 8) : value.end + 3])) is not None
+    if plan.expects == "length" and kind == "measure":
+        return re.search(_MEASURES[2][1], fold(value.text)) is not None
+    if (plan.expects, kind) in (("person", "full_name"), ("named", "proper")):
+        return _same_sentence(plan, value, text)
+    if plan.expects == "code" and kind == "proper":
+        return any(c.isdigit() for c in value.text) or value.text.isupper()
+    if plan.expects in ("number", "amount") and kind == "number":
+        return not _UNIT_AFTER.match(text[value.end :]) and fold(value.text) not in ("one", "once")
+    return True
+
+
+def _same_sentence(plan: Plan, value: Value, text: str) -> bool:
+    """A bare name is somebody's only in a sentence that speaks of that somebody."""
+    before = re.split(r"[.!?]\s", text[: value.start])[-1]
+    after = re.split(r"[.!?](?:\s|$)", text[value.end :])[0]
+    near = set(stems(before + " " + after + " " + value.text))
+    return any(word in near for word in content(plan.question, frame=True) if word not in _NAMING)
+
+
+_NAMING = frozenset(stem(w) for w in ("name", "surname", "full", "first", "last", "family", "called"))

@@ -1,0 +1,211 @@
+"""The extractive answerer: finds the passage that answers, and quotes it. No language model; it invents nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from vagent.agent import facts, occurrences, order, overview
+from vagent.agent.draft import Draft, Quote, quote
+from vagent.agent.expected import finders
+from vagent.agent.passages import Passage, Ranked, quote_match, rank
+from vagent.agent.phrases import says
+from vagent.agent.plan import Plan, Task
+from vagent.agent.safe import quoted
+from vagent.agent.shelf import Line, Shelf
+from vagent.agent.support import ENOUGH
+from vagent.agent.values import digits
+from vagent.agent.words import content, squeezed
+from vagent.tools.time import Span
+
+_QUOTES = 3  # citations of one answer, at most
+_CLOSE = 0.12  # a passage whose score is within this of the best one is cited too
+_LENGTH = 320  # characters of one quote
+
+
+def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """The answer that the evidence on the shelf supports, or what is missing.
+
+    Args:
+        leads: evidence rows that search found, best first.
+    """
+    return _TASKS.get(plan.task, _find)(plan, shelf, leads)
+
+
+def _find(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    ranked = rank(plan, shelf, leads)
+    if not ranked:
+        return Draft(missing="No evidence has been indexed for what was asked.")
+    best = ranked[0]
+    chosen = _distinct(ranked, best.score - _CLOSE, _QUOTES)
+    nearest = tuple(_quote(r.passage) for r in _distinct(ranked, -1.0, _QUOTES))
+    if best.support.probability < ENOUGH:
+        return Draft(missing=_why(plan, best), leads=nearest, probability=best.support.probability)
+    short = _short(plan, best)
+    quotes = tuple(_quote(r.passage) for r in chosen)
+    return Draft(_sentence(short, quotes[0], shelf), short, quotes, best.support.probability, leads=nearest)
+
+
+def _sentence(short: str | None, first: Quote, shelf: Shelf) -> str:
+    video = shelf.video(first.video).path if len(shelf.numbers) > 1 else None
+    said = says(first, video)
+    return f"{short}. {said}" if short else said
+
+
+def _quote(passage: Passage) -> Quote:
+    """The passage as a quote; long on-screen text is cut to the lines around its core."""
+    lines = list(passage.lines)
+    while len(lines) > 1 and sum(len(line.text) for line in lines) > _LENGTH:
+        lines.pop(0 if lines[-1] is passage.core else -1)
+    return quote(lines)
+
+
+def _distinct(ranked: Sequence[Ranked], floor: float, limit: int) -> list[Ranked]:
+    """The best passages that do not repeat one another's lines."""
+    chosen: list[Ranked] = []
+    used: set[int] = set()
+    for one in ranked:
+        lines = {id(line) for line in one.passage.lines}
+        if one.score < floor or len(chosen) >= limit:
+            break
+        if not lines & used:
+            chosen.append(one)
+            used |= lines
+    return chosen
+
+
+def _short(plan: Plan, best: Ranked) -> str | None:
+    """The answer alone, when the passage holds just one value of the type that is asked for."""
+    if not finders(plan.expects):
+        return None
+    texts = list(dict.fromkeys(v.text for v in best.values))
+    if plan.expects == "colour" and 1 < len(texts) <= 5:
+        return ", ".join(texts)
+    if len(texts) != 1:
+        return None
+    number = digits(texts[0]) if plan.expects in ("code", "phone", "number") else None
+    return f"{number} ({quoted(texts[0])})" if number else texts[0]
+
+
+def _why(plan: Plan, best: Ranked) -> str:
+    support = best.support
+    if support.untyped:
+        return f"No {_TYPE_NAMES.get(plan.expects, 'value of the kind asked for')} was found in what was indexed."
+    if plan.visual and plan.kind in ("visual", "any"):
+        return "This is about what can be seen, and that is not in what was indexed."
+    if support.contrast or support.missing:
+        return "What was indexed speaks of something similar, not of what was asked."
+    return "This is not in what was indexed."
+
+
+_TYPE_NAMES: Mapping[str, str] = {
+    "money": "price",
+    "date": "date",
+    "year": "year",
+    "month": "month",
+    "weekday": "day of the week",
+    "clock": "time of day",
+    "duration": "duration",
+    "age": "age",
+    "measure": "measurement",
+    "percent": "percentage",
+    "colour": "colour",
+    "url": "web address",
+    "email": "e-mail address",
+    "phone": "telephone number",
+    "code": "code or number",
+    "number": "number",
+    "person": "name",
+    "named": "name",
+    "length": "length",
+}
+
+
+def _edge(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """The first or the last line of a sense."""
+    kinds = plan.kinds
+    lines = [line for line in shelf.all_lines if kinds is None or line.evidence.kind in kinds]
+    if not lines:
+        return Draft(missing="Nothing of that sense was found in what was indexed.")
+    ends = [min(lines, key=lambda x: x.span.start)] if plan.edge == "first" else [max(lines, key=lambda x: x.span.end)]
+    row = [line for line in lines if line.evidence is ends[0].evidence]
+    found = quote(row)
+    return Draft(_sentence(quoted(found.text), found, shelf), found.text, (found,), 0.85)
+
+
+def _at_time(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """Everything that is said or written in the stretch that the question names."""
+    assert plan.hint is not None
+    stretch = plan.hint.within(shelf.duration)
+    stretch = Span(max(0.0, stretch.start - 0.5), stretch.end + 0.5)
+    kinds = plan.kinds if plan.kind in ("speech", "text") else None
+    lines = [x for x in shelf.all_lines if x.span.overlap(stretch) > 0 and (kinds is None or x.evidence.kind in kinds)]
+    if not lines and kinds is not None:
+        lines = [x for x in shelf.all_lines if x.span.overlap(stretch) > 0]
+    if not lines or plan.kind == "visual":
+        return Draft(missing="Nothing was said or written there, as far as the index shows.")
+    rows: dict[int, list[Line]] = {}
+    for line in lines:
+        rows.setdefault(line.evidence.id, []).append(line)
+    middle = plan.hint.within(shelf.duration).middle
+    found = sorted(
+        (quote(r) for r in rows.values()), key=lambda q: max(0.0, abs(q.span.middle - middle) - q.span.duration / 2)
+    )
+    return Draft(" ".join(says(q) for q in found[:_QUOTES]), None, tuple(found[: _QUOTES + 2]), 0.8)
+
+
+def _neighbour(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """What comes directly after, or before, a quoted line."""
+    wanted = max(plan.quoted, key=len)
+    scored = [(quote_match(wanted, line), -i, line) for i, line in enumerate(shelf.all_lines)]
+    score, _, anchor = max(scored, default=(0.0, 0, None), key=lambda x: x[:2])
+    if anchor is None or score < 0.6:
+        return _find(plan, shelf, leads)
+    step = -1 if plan.relation == "before" else 1
+    stream = shelf.stream(anchor)
+    place = anchor.place + step
+    while 0 <= place < len(stream) and _same(stream[place], anchor):
+        place += step
+    if not 0 <= place < len(stream):
+        return Draft(missing=f"Nothing comes {plan.relation} that line in what was indexed.", leads=(quote([anchor]),))
+    found = quote([stream[place]])
+    return Draft(_sentence(quoted(found.text), found, shelf), found.text, (found, quote([anchor])), 0.55 + 0.3 * score)
+
+
+def _same(one: Line, other: Line) -> bool:
+    a, b = squeezed(one.text), squeezed(other.text)
+    return a == b or a in b
+
+
+def _mention(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """Whether something is said or written at all: yes with the place, or no answer; silence proves little."""
+    words = [w for q in plan.quoted for w in content(q, frame=True)] or list(plan.words)
+    scored = [(shelf.rarity.coverage(words, line.bag), -i, line) for i, line in enumerate(shelf.all_lines)]
+    best = max(scored, default=(0.0, 0, None), key=lambda x: x[:2])
+    if words and best[2] is not None and best[0] >= 0.7:
+        found = quote([best[2]])
+        return Draft(f"Yes. {_sentence(None, found, shelf)}", "Yes", (found,), 0.4 + 0.4 * best[0])
+    return _find(plan, shelf, leads)
+
+
+def _which_video(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """The video whose evidence answers best."""
+    found = _find(plan, shelf, leads)
+    if not found.quotes:
+        return found
+    name = shelf.video(found.quotes[0].video).path
+    short = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return Draft(f"{quoted(short)}: {says(found.quotes[0])}", short, found.quotes, found.probability, leads=found.leads)
+
+
+_TASKS: Mapping[Task, Callable[[Plan, Shelf, Sequence[int]], Draft]] = {
+    "edge": _edge,
+    "at_time": _at_time,
+    "neighbour": _neighbour,
+    "mention": _mention,
+    "which_video": _which_video,
+    "when": lambda plan, shelf, leads: occurrences.when(plan, shelf, leads),
+    "count": lambda plan, shelf, leads: occurrences.count(plan, shelf) or _find(plan, shelf, leads),
+    "order": lambda plan, shelf, leads: order.draft(plan, shelf),
+    "file": lambda plan, shelf, leads: facts.draft(plan, shelf),
+    "whole": lambda plan, shelf, leads: overview.draft(shelf),
+}

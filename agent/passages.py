@@ -1,0 +1,221 @@
+"""Passages: one to three neighbouring lines, ranked by how well they answer a question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from vagent.agent.expected import typed_values
+from vagent.agent.plan import Plan
+from vagent.agent.shelf import Line, Shelf
+from vagent.agent.support import Support
+from vagent.agent.values import Value
+from vagent.agent.words import Bag, content, fold, squeezed
+from vagent.tools.time import Span
+
+_ALL = 48  # so many lines are all considered; of more, the best by words and those that search found
+_LINES = 32  # lines of each of these two sorts
+_TEXTS = 120  # passages embedded for one question, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """Neighbouring lines of one stream, in order; ``core`` is the one it was built around."""
+
+    lines: tuple[Line, ...]
+    core: Line
+
+    @cached_property
+    def text(self) -> str:
+        """The lines joined by spaces, word for word."""
+        return " ".join(line.text for line in self.lines)
+
+    @cached_property
+    def bag(self) -> Bag:
+        """Its words."""
+        return Bag.of(self.text)
+
+    @property
+    def span(self) -> Span:
+        """From the first line's start to the last one's end."""
+        span = self.lines[0].span
+        for line in self.lines[1:]:
+            span = span.union(line.span)
+        return span
+
+    @property
+    def video(self) -> int:
+        """Row number of its video."""
+        return self.core.evidence.video
+
+    @property
+    def weak(self) -> bool:
+        """True when any of its lines was recognised by an unreliable engine."""
+        return any(line.evidence.weak for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """A passage with what speaks for it."""
+
+    passage: Passage
+    score: float
+    support: Support
+    values: tuple[Value, ...]
+
+
+def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
+    """Passages for a question, best first; equal texts once, at their first time.
+
+    Args:
+        leads: evidence rows that search found, best first.
+    """
+    passages = _passages(plan, shelf, leads)
+    if not passages:
+        return []
+    similar = _similarity(plan.question, passages, shelf)
+    typical = float(np.median(similar)) if len(passages) > 4 else 0.0
+    order = {number: place for place, number in enumerate(leads)}
+    ranked = []
+    for passage, similarity in zip(passages, similar, strict=True):
+        values = tuple(typed_values(plan, passage.text))
+        support = Support.of(
+            plan,
+            shelf.rarity,
+            similarity=float(similarity),
+            typical=typical,
+            bag=passage.bag,
+            around=_context(passage, shelf),
+            typed=_typed(plan, passage, values),
+        )
+        ranked.append(Ranked(passage, _score(plan, passage, support, order), support, values))
+    ranked.sort(key=lambda r: (-r.score, r.passage.video, r.passage.span.start, len(r.passage.lines)))
+    return ranked
+
+
+def quote_match(quote: str, line: Line) -> float:
+    """How well a quoted string stands in a line, 0..1; dots in the quote stand for anything."""
+    parts = [squeezed(part) for part in re.split(r"\.\.+|…", quote) if squeezed(part)]
+    text = squeezed(line.text)
+    if not parts or not text:
+        return 0.0
+    place = 0
+    for part in parts:
+        place = text.find(part, place)
+        if place < 0:
+            break
+        place += len(part)
+    else:
+        return 1.0
+    words = content(quote, frame=True) or fold(quote).split()
+    return 0.9 * sum(line.bag.has(w) for w in words) / len(words)
+
+
+def _typed(plan: Plan, passage: Passage, values: Sequence[Value]) -> Literal["near", "far", "none"]:
+    """Whether a value stands in a line that speaks of what is asked, or in the reply to such a line."""
+    if not values:
+        return "none"
+    speaks = [not plan.words or any(line.bag.has(w) for w in plan.words) for line in passage.lines]
+    start = 0
+    for i, line in enumerate(passage.lines):
+        end = start + len(line.text) + 1
+        if any(start <= v.start < end for v in values):
+            reply = i > 0 and speaks[i - 1] and (passage.lines[i - 1].text.endswith("?") or line.stream == "written")
+            if speaks[i] or reply:
+                return "near"
+        start = end
+    return "far"
+
+
+def _context(passage: Passage, shelf: Shelf) -> Bag:
+    lines = shelf.around(passage.core, 3, 2)
+    return Bag.of(" ".join(line.text for line in lines))
+
+
+def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]) -> float:
+    score = support.similarity + 0.45 * support.coverage + 0.15 * support.context
+    score += 0.2 * support.typed + 0.1 * support.near - 0.4 * support.contrast - 0.15 * support.uncounted
+    score -= 0.3 if support.untyped else 0.0
+    if plan.quoted:
+        score += 0.3 * max(quote_match(q, line) for q in plan.quoted for line in passage.lines)
+    kinds = plan.kinds
+    if kinds and plan.kind != "visual":
+        score += 0.08 if passage.core.evidence.kind in kinds else -0.12
+    score -= _emptiness(plan, passage)
+    score -= 0.035 * (len(passage.lines) - 1) + (0.05 if passage.weak else 0.0)
+    place = min((order.get(line.evidence.id, 99) for line in passage.lines), default=99)
+    return score + 0.06 / (1 + place)
+
+
+def _emptiness(plan: Plan, passage: Passage) -> float:
+    """A penalty for repeating the question: a heading, or a question in the dialogue without its reply."""
+    asked = set(content(plan.question, frame=True))
+    new = [w for w in content(passage.text, frame=True) if w not in asked]
+    penalty = 0.6 if not new else 0.0
+    return penalty + (0.2 if passage.lines[-1].text.rstrip(" \"”'").endswith("?") else 0.0)
+
+
+def _passages(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Passage]:
+    seen: set[str] = set()
+    passages = []
+    for line in _candidates(plan, shelf, leads):
+        for lines in _windows(line, shelf):
+            passage = Passage(lines, line)
+            key = squeezed(passage.text)
+            if key not in seen:
+                seen.add(key)
+                passages.append(passage)
+    return passages[:_TEXTS]
+
+
+def _candidates(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Line]:
+    lines = shelf.all_lines
+    if len(lines) <= _ALL:
+        return list(lines)
+    wanted = {number: place for place, number in enumerate(leads)}
+    led = sorted((line for line in lines if line.evidence.id in wanted), key=lambda line: wanted[line.evidence.id])
+    rarity = shelf.rarity
+    by_words = sorted(
+        ((-_lexical(plan, line, shelf), i) for i, line in enumerate(lines) if rarity.coverage(plan.words, line.bag) > 0
+         or any(quote_match(q, line) > 0.5 for q in plan.quoted)),
+    )  # fmt: skip
+    chosen = [lines[i] for _, i in by_words[:_LINES]]
+    return list(dict.fromkeys(_alternate(led[:_LINES], chosen)))
+
+
+def _lexical(plan: Plan, line: Line, shelf: Shelf) -> float:
+    score = shelf.rarity.coverage(plan.words, line.bag)
+    if plan.quoted:
+        score += max(quote_match(q, line) for q in plan.quoted)
+    return score + (0.2 if typed_values(plan, line.text) else 0.0)
+
+
+def _alternate(first: Iterable[Line], second: Iterable[Line]) -> list[Line]:
+    a, b = list(first), list(second)
+    mixed: list[Line] = []
+    for i in range(max(len(a), len(b))):
+        mixed += a[i : i + 1] + b[i : i + 1]
+    return mixed
+
+
+def _windows(line: Line, shelf: Shelf) -> list[tuple[Line, ...]]:
+    windows = [(line,), shelf.around(line, 0, 1), shelf.around(line, 1, 0), shelf.around(line, 1, 1)]
+    if line.stream == "written":
+        screenful = shelf.screenful(line)
+        if len(screenful) <= 8:
+            windows.append(screenful)
+    return list(dict.fromkeys(windows))
+
+
+def _similarity(question: str, passages: Sequence[Passage], shelf: Shelf) -> np.ndarray:
+    vectors = shelf.index.embed([question, *(p.text for p in passages)])
+    if vectors is None:
+        # Shared words stand in for likeness of meaning, on about the same scale.
+        words = content(question)
+        return np.array([0.1 + 0.6 * shelf.rarity.coverage(words, p.bag) for p in passages], np.float32)
+    return np.asarray(vectors[1:] @ vectors[0], np.float32)

@@ -1,0 +1,71 @@
+"""How answers are put into words. Evidence is only ever quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from vagent.agent.draft import Quote
+from vagent.agent.records import Searched
+from vagent.agent.safe import quoted, safe
+from vagent.tools.time import Span, format_time
+
+_SENSE = {
+    "subtitle": "the subtitles say",
+    "speech": "somebody says",
+    "screen_text": "the screen shows",
+    "objects": "recognised objects",
+    "caption": "a caption describes",
+    "sound": "a sound was recognised",
+    "summary": "a summary says",
+    "visual": "the picture shows",
+}
+_NAMES = {
+    "subtitle": "subtitles",
+    "speech": "speech",
+    "screen_text": "on-screen text",
+    "objects": "objects",
+    "caption": "picture captions",
+    "sound": "sounds",
+    "summary": "summaries",
+    "visual": "pictures",
+}
+
+
+def at(span: Span) -> str:
+    """A stretch of time for reading: ``00:12:03`` or ``00:12:03-00:12:09``."""
+    start, end = format_time(span.start), format_time(span.end)
+    return start if start == end else f"{start}-{end}"
+
+
+def says(quote: Quote, video: str | None = None) -> str:
+    """A sentence that quotes evidence with its time; ``video`` names the file where there are several."""
+    where = f"In {safe(PurePath(video).name)} at" if video else "At"
+    weak = " (recognised weakly)" if quote.weak else ""
+    sense = _SENSE.get(quote.kind, "the index says")
+    words = quoted(quote.text)
+    stop = "" if words[-2:-1] in (".", "!", "?", "…") else "."
+    return f"{where} {format_time(quote.span.start)} {sense}{weak}: {words}{stop}"
+
+
+def senses(kinds: Sequence[str]) -> str:
+    """Names of senses as a list in words."""
+    return listed([_NAMES.get(kind, kind) for kind in kinds])
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def searched_in_words(searched: Sequence[Searched]) -> str:
+    """What was searched, in one sentence."""
+    if not searched:
+        return "Nothing has been indexed yet."
+    kinds = list(dict.fromkeys(kind for one in searched for kind in one.kinds))
+    what = senses(kinds) if kinds else "nothing (no sense found any evidence)"
+    if len(searched) == 1:
+        return f"Searched: {what}, {at(searched[0].span)}."
+    return f"Searched: {what} of {len(searched)} videos."

@@ -1,0 +1,164 @@
+"""The evidence of the videos that a question is about, read once, split into lines and kept in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from vagent.agent.actions import Index
+from vagent.agent.safe import safe
+from vagent.agent.words import Bag, Rarity
+from vagent.index.records import SPOKEN, Evidence, Kind, Video
+from vagent.tools.time import Span
+
+Stream = Literal["spoken", "written", "seen"]
+
+_STREAMS: dict[Kind, Stream] = {
+    "subtitle": "spoken",
+    "speech": "spoken",
+    "screen_text": "written",
+    "objects": "seen",
+    "caption": "seen",
+    "sound": "spoken",
+    "visual": "seen",
+    "summary": "seen",
+}
+_PAUSE = 12.0  # seconds without a word after which two lines are no longer one exchange
+_UNFINISHED = 0.5  # seconds that a spoken line may last beyond the stretch asked for
+_GROUP = 14  # lines of one screenful that are read together, at most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One line of evidence: a cue, an utterance, or one line of on-screen text.
+
+    Attributes:
+        text: safe to show; words as they stand in the evidence.
+        place: position among the lines of its stream in its video.
+    """
+
+    evidence: Evidence
+    text: str
+    bag: Bag
+    stream: Stream
+    place: int
+
+    @property
+    def span(self) -> Span:
+        """When it is said or shown."""
+        return self.evidence.span
+
+
+class Shelf:
+    """Evidence of some videos within a stretch of time.
+
+    Args:
+        index: the library.
+        videos: row numbers.
+        start, end: seconds; evidence that lies outside is not read.
+    """
+
+    def __init__(
+        self, index: Index, videos: Sequence[int], start: float | None = None, end: float | None = None
+    ) -> None:
+        self.index = index
+        self.numbers = tuple(videos)
+        self.start, self.end = start, end
+        self._lines: dict[int, tuple[Line, ...]] = {}
+        self._videos: dict[int, Video] = {}
+
+    def video(self, number: int) -> Video:
+        """The row of one video."""
+        if number not in self._videos:
+            self._videos[number] = self.index.video(number)
+        return self._videos[number]
+
+    @property
+    def duration(self) -> float:
+        """Seconds of the longest of the videos."""
+        return max((self.video(v).duration for v in self.numbers), default=0.0)
+
+    def lines(self, video: int) -> tuple[Line, ...]:
+        """All lines of one video, by time; lines of one screenful from top to bottom."""
+        if video not in self._lines:
+            self._lines[video] = tuple(_lines(self._within(self.index.evidence(video))))
+        return self._lines[video]
+
+    @cached_property
+    def all_lines(self) -> tuple[Line, ...]:
+        """The lines of all the videos, video by video."""
+        return tuple(line for video in self.numbers for line in self.lines(video))
+
+    @cached_property
+    def rarity(self) -> Rarity:
+        """How much each word tells within this evidence."""
+        return Rarity(line.bag for line in self.all_lines)
+
+    def stream(self, line: Line) -> tuple[Line, ...]:
+        """All lines of the stream that a line belongs to."""
+        return self._streams[line.evidence.video, line.stream]
+
+    @cached_property
+    def _streams(self) -> dict[tuple[int, Stream], tuple[Line, ...]]:
+        streams: dict[tuple[int, Stream], list[Line]] = {}
+        for line in self.all_lines:
+            streams.setdefault((line.evidence.video, line.stream), []).append(line)
+        return {key: tuple(lines) for key, lines in streams.items()}
+
+    def around(self, line: Line, before: int, after: int) -> tuple[Line, ...]:
+        """The line with its neighbours: of the same exchange, or of the same screenful."""
+        stream = self.stream(line)
+        low = high = line.place
+        while low > max(0, line.place - before) and _together(stream[low - 1], stream[low]):
+            low -= 1
+        while high < min(len(stream) - 1, line.place + after) and _together(stream[high], stream[high + 1]):
+            high += 1
+        return stream[low : high + 1]
+
+    def screenful(self, line: Line) -> tuple[Line, ...]:
+        """The lines of on-screen text that are shown together with this one."""
+        near = self.around(line, _GROUP // 2, _GROUP // 2)
+        return tuple(other for other in near if other.span.overlap(line.span) > 0 or other.evidence is line.evidence)
+
+    def _within(self, rows: Iterable[Evidence]) -> list[Evidence]:
+        """Rows inside the stretch asked for; a sentence that ends only after it would give too much away."""
+        low = self.start if self.start is not None else 0.0
+        high = self.end if self.end is not None else float("inf")
+        return [
+            row
+            for row in rows
+            if row.span.end > low
+            and row.span.start < high
+            and (row.kind not in SPOKEN or row.span.end <= high + _UNFINISHED)
+        ]
+
+    def clamp(self, span: Span) -> Span:
+        """A span cut to the stretch asked for."""
+        return span.clamp(Span(self.start or 0.0, max(self.start or 0.0, span.end if self.end is None else self.end)))
+
+
+def _lines(rows: Sequence[Evidence]) -> Iterable[Line]:
+    places: dict[Stream, int] = {}
+    for row in sorted(rows, key=_reading_order):
+        stream = _STREAMS.get(row.kind, "seen")
+        for part in row.text.splitlines() if stream == "written" else [row.text]:
+            text = safe(part)
+            if text:
+                place = places.get(stream, 0)
+                places[stream] = place + 1
+                yield Line(row, text, Bag.of(text), stream, place)
+
+
+def _reading_order(row: Evidence) -> tuple[float, float, float, int]:
+    """By time; what comes up on the screen together from top to bottom."""
+    box = row.extra.get("box") or (0.0, 0.0)
+    spoken = row.kind in SPOKEN
+    return (row.span.start, 0.0 if spoken else float(box[1]), 0.0 if spoken else float(box[0]), row.id)
+
+
+def _together(first: Line, second: Line) -> bool:
+    if first.stream == "written":
+        return first.span.touches(second.span)
+    return first.span.gap(second.span) <= _PAUSE

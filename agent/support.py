@@ -1,0 +1,156 @@
+"""How well a passage supports an answer: a few features that can be explained, and one calibrated probability."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, fields
+from math import exp
+from typing import Literal
+
+from vagent.agent.expected import STRICT
+from vagent.agent.plan import Plan
+from vagent.agent.words import Bag, Rarity, fold, stem
+
+_SIBLINGS = tuple(
+    frozenset(stem(w) for w in group.split())
+    for group in (
+        "north south east west northern southern eastern western",
+        "left right",
+        "morning afternoon evening night",
+        "monday tuesday wednesday thursday friday saturday sunday",
+        "january february march april june july august september october november december",
+        "spring summer autumn winter",
+        "mother father brother sister son daughter uncle aunt grandmother grandfather wife husband",
+        "red green blue yellow orange purple pink brown black white gray",
+        "big small",
+        "upper lower",
+        "top bottom",
+        "front back",
+        "breakfast lunch dinner",
+        "cheapest dearest",
+        "oldest youngest",
+        "male female",
+        "boy girl",
+        "king queen",
+        "departure arrival",
+        "departs arrives",
+        "entrance exit",
+        "minimum maximum",
+        "adult child",
+        "weekday weekend",
+        "open close",
+        "before after",
+        "minimum maximum",
+        "indoor outdoor",
+        "single double",
+        "upstairs downstairs",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What speaks for and against a passage.
+
+    Attributes:
+        similarity: cosine of question and passage, about 0..1.
+        margin: similarity above that of a typical passage of the same evidence.
+        coverage: weighted share of the question's content words that stand in the passage.
+        context: the same with the lines around it.
+        typed: 1 when a value of the expected type stands in the passage.
+        near: 1 when such a value stands in a line that speaks of what is asked, or in the reply to one.
+        untyped: 1 when the answer must be a value of a type that can be recognised, and there is none.
+        contrast: 1 when the evidence speaks of another one of the kind (the north gate for the south gate).
+        missing: share of the question's names and numbers that stand neither in the passage nor around it.
+        uncounted: 1 when the passage does not name what is to be counted.
+        visual: signs that the question is about what is seen, 0..3.
+        vague: 1 when the question has no content words to check.
+    """
+
+    similarity: float
+    margin: float
+    coverage: float
+    context: float
+    typed: float
+    near: float
+    untyped: float
+    contrast: float
+    missing: float
+    uncounted: float
+    visual: float
+    vague: float
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        rarity: Rarity,
+        *,
+        similarity: float,
+        typical: float,
+        bag: Bag,
+        around: Bag,
+        typed: Literal["near", "far", "none"],
+    ) -> Support:
+        """The features of one passage; ``around`` holds its words and those of the lines near it."""
+        specific = _specific(plan)
+        missing = sum(1.0 for w in specific if not around.has(w)) / len(specific) if specific else 0.0
+        return cls(
+            similarity=similarity,
+            margin=similarity - typical,
+            coverage=rarity.coverage(plan.words, bag),
+            context=rarity.coverage(plan.words, around),
+            typed=float(typed != "none"),
+            near=float(typed == "near"),
+            untyped=float(typed == "none" and plan.expects in STRICT),
+            contrast=float(_contrast(plan, bag, around)),
+            missing=missing,
+            uncounted=float(plan.head is not None and not bag.has(plan.head)),
+            visual=min(3.0, plan.visual),
+            vague=float(not plan.words),
+        )
+
+    def features(self) -> tuple[float, ...]:
+        """The numbers that the calibration weighs, in the order of ``NAMES``."""
+        return astuple(self)
+
+    @property
+    def probability(self) -> float:
+        """Probability, 0..1, that the passage answers the question."""
+        total = BIAS + sum(w * x for w, x in zip(WEIGHTS, self.features(), strict=True))
+        return 1.0 / (1.0 + exp(-max(-30.0, min(30.0, total))))
+
+
+NAMES = tuple(f.name for f in fields(Support))
+# Fitted by benchmarks/calibrate.py on tests/agent/data; run it again when a feature changes.
+BIAS = -1.92
+WEIGHTS = (1.197, 1.314, 1.293, 1.099, 0.042, 1.1, -2.716, -0.176, -0.965, -0.827, -0.981, 0.498)
+ENOUGH = 0.42
+"""Probability from which a passage counts as an answer."""
+
+
+def _specific(plan: Plan) -> list[str]:
+    """Stems of names and numerals in the question: what is asked about is asked about these."""
+    question = plan.question
+    words = set(plan.words)
+    found = []
+    for position, word in enumerate(question.split()):
+        bare = word.strip("\"'“”‘’?!.,;:()").removesuffix("'s").removesuffix("’s")
+        named = position > 0 and bare[:1].isupper() and bare != "I"
+        if bare and (named or bare.isdigit()) and stem(fold(bare)) in words:
+            found.append(stem(fold(bare)))
+    return found
+
+
+def _contrast(plan: Plan, bag: Bag, around: Bag) -> bool:
+    for word in plan.words:
+        if around.has(word):
+            continue
+        if word.isdigit() and any(s.isdigit() for s in bag.stems):
+            return plan.expects not in ("number",)
+        for group in _SIBLINGS:
+            if word in group and any(other in bag.stems for other in group if other != word):
+                return plan.expects != "colour" or word not in _COLOURS
+    return False
+
+
+_COLOURS = next(g for g in _SIBLINGS if stem("purple") in g)
