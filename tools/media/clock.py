@@ -9,6 +9,7 @@ from vagent.tools.media import MediaInfo, Track
 _NUDGE = 0.001  # seconds by which a picture follows one that claims the same time
 _STRAY = 0.5  # seconds that a stamp may lie behind the picture before it; further back it says nothing
 _BEYOND = 60.0  # seconds after the end that the header states from which a stamp says nothing
+_LEAP = 600.0  # seconds after the last picture from which a stamp says nothing, where the header states no end
 _STEP = 0.04  # seconds between pictures where the file says nothing at all
 
 
@@ -33,7 +34,8 @@ class FrameClock:
         stamp = self._best(frame.pts, frame.dts)
         last = self._last
         found = float(stamp * base) - self._offset if stamp is not None and base else None
-        if found is None or found > self._limit or (last is not None and found < last - _STRAY):
+        limit = self._limit if self._limit < float("inf") else (last or 0.0) + _LEAP
+        if found is None or found > limit or (last is not None and found < last - _STRAY):
             found = 0.0 if last is None else last + self._step
         found = max(0.0, round(found, 6))
         if last is not None and found <= last:

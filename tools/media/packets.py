@@ -17,7 +17,10 @@ _PREROLL = 1.0  # seconds decoded before the place asked for, so that decoders a
 _SEEK_SLACK = 0.25  # seconds that sound may begin after the place a seek was for; later means that it was missed
 _FAILURES = 10  # failed reads in a row after which the rest of the file counts as unreadable
 _TRIAL = 5000  # packets looked at to see where a seek has led
-_JUMP_BACK = 1.0  # seconds; a stream whose clock falls back further has been joined from pieces
+_JUMP_BACK = 1.0  # seconds; a stream whose clock falls back further has been joined from pieces ...
+_JUMP_AHEAD = 30.0  # ... or leaps ahead further
+_REMEMBERED = 50  # shifts kept to choose from
+_FIT = 2.0  # seconds by which tracks may differ where pieces were joined
 _SEEKABLE = frozenset({"mov", "matroska"})  # containers whose index says exactly where a time is stored
 _STATES_END = frozenset({"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "ogg", "mxf"})
 
@@ -111,7 +114,7 @@ class Packets:
         """Every packet of every track, with mended clocks. Ends where the file does, or where it stays unreadable."""
         from av.error import FFmpegError
 
-        repair = _Joints() if self.joined else None
+        repair = _Joints(self._info.offset) if self.joined else None
         failures = 0
         while failures < _FAILURES:
             try:
@@ -200,37 +203,38 @@ class Packets:
 
 
 class _Joints:
-    """Makes one clock of streams that were joined from pieces, each of which begins its clock anew (MPEG-TS).
+    """Makes one clock of streams that were joined from pieces, each with a clock of its own (MPEG-TS).
 
-    The n-th fall of any track's clock is mended by the same shift for all tracks, so that they stay in step.
+    Where a track's clock falls back or leaps, its stamps are shifted so that they go on. Every track takes a shift that
+    another has taken before when that fits, so that they stay in step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: float) -> None:
+        self._start = start
         self._shifts: list[float] = [0.0]
-        self._piece: dict[int, int] = {}
+        self._shift: dict[int, float] = {}
         self._next: dict[int, float] = {}
 
     def mend(self, packet: Any) -> None:
-        """Shift the packet's stamps so that its track's clock does not fall back."""
+        """Shift the packet's stamps."""
         stamp = packet.dts if packet.dts is not None else packet.pts
         base = packet.time_base
         if stamp is None or not base:
             return
         number = packet.stream.index
-        piece = self._piece.get(number, 0)
-        time = float(stamp * base) + self._shifts[piece]
-        expected = self._next.get(number)
-        if expected is not None and time < expected - _JUMP_BACK:
-            piece += 1
-            if piece == len(self._shifts):
-                self._shifts.append(self._shifts[-1] + expected - time)
-            self._piece[number] = piece
-            time = float(stamp * base) + self._shifts[piece]
-        self._next[number] = max(expected or time, time + float((packet.duration or 0) * base))
-        shift = round(self._shifts[piece] / base)
-        if shift:
-            packet.dts = None if packet.dts is None else packet.dts + shift
-            packet.pts = None if packet.pts is None else packet.pts + shift
+        raw = float(stamp * base)
+        shift = self._shift.get(number, 0.0)
+        expected = self._next.get(number, self._start)
+        if not -_JUMP_BACK <= raw + shift - expected <= _JUMP_AHEAD:
+            shift = next((s for s in reversed(self._shifts) if abs(raw + s - expected) <= _FIT), expected - raw)
+            if shift not in self._shifts:
+                self._shifts = [*self._shifts[-_REMEMBERED:], shift]
+            self._shift[number] = shift
+        self._next[number] = max(expected, raw + shift + float((packet.duration or 0) * base))
+        ticks = round(shift / base)
+        if ticks:
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+            packet.pts = None if packet.pts is None else packet.pts + ticks
 
 
 def _clock(text: str | None) -> float | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RATE = 16_000
 _TOLERANCE = 0.02  # seconds by which stamps and samples may differ before samples are put in or taken out
 _STRAY = 1.0  # seconds that a stamp may lie behind what has been heard; further back it says nothing
+_LEAP = 600.0  # seconds after what has been heard from which a stamp says nothing, where the header states no end
 _BLOCK = 2 * RATE  # samples handed out at once, about
 
 
@@ -54,7 +55,8 @@ class SoundLine:
         if frame.samples <= 0 or frame.sample_rate <= 0:
             return
         clock = self._clock
-        if time is None or time > self._limit or (clock is not None and time < clock - _STRAY):
+        limit = self._limit if self._limit < float("inf") else (clock or self._start) + _LEAP
+        if time is None or time > limit or (clock is not None and time < clock - _STRAY):
             time = clock if clock is not None else 0.0
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if clock is None or form != self._form or abs(time - clock) > _TOLERANCE:

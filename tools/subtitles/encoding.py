@@ -32,6 +32,7 @@ _BY_LANGUAGE = {
     "big5": "zh",
     "cp949": "ko",
 }
+_ALIKE = 0.1  # difference in coherence (0..1) that says nothing
 _SAMPLE = 16_384  # bytes looked at to guess an encoding
 
 
@@ -82,5 +83,6 @@ def _guess(data: bytes, among: list[str]) -> str:
     best = matches.best()
     if best is None:
         return "cp1252"
-    ties = {m.encoding for m in matches if (m.chaos, m.coherence) == (best.chaos, best.coherence)}
-    return "cp1252" if "cp1252" in ties else best.encoding  # by far the most common of those that look alike
+    # Windows Latin is by far the most common of those that fit about as well.
+    alike = [m for m in matches if m.chaos <= best.chaos and m.coherence >= best.coherence - _ALIKE]
+    return "cp1252" if any("cp1252" in m.could_be_from_charset for m in alike) else best.encoding

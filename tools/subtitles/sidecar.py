@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _TIMING = re.compile(
     r"(?P<end>(?:\d{1,4}\s*:\s*)?\d{1,3}\s*:\s*\d{1,2}(?:\s*[.,:]\s*\d{1,9})?)"
 )
 _DIGITS = re.compile(r"\s*\d{1,9}\s*")
+_CUT_OFF = re.compile(r"\s*\d{1,9}\s*\n[\d:.,>\s-]*")  # a cue of which nothing but its number and times is left
 
 
 class Damaged(Exception):
@@ -116,19 +118,25 @@ def _arrows(text: str, *, strict: bool) -> Iterator[RawCue]:
     lines = text.split("\n")
     timings = [(n, m) for n, line in enumerate(lines) if "->" in line and (m := _TIMING.match(line))]
     for place, (number, match) in enumerate(timings):
-        last = place + 1 == len(timings)
-        words = lines[number + 1 : len(lines) if last else timings[place + 1][0]]
-        if (
-            not last
-            and words
-            and (_DIGITS.fullmatch(words[-1]) and (len(words) < 2 or not words[-2].strip() or strict))
-        ):
-            words = words[:-1]
-        elif not last and len(words) > 1 and _DIGITS.fullmatch(words[-1]) and int(words[-1]) == place + 2:
-            words = words[:-1]  # the next cue's number, with no blank line before it
+        if place + 1 < len(timings):
+            words = _without_number(lines[number + 1 : timings[place + 1][0]], place + 2)
+        else:
+            words = lines[number + 1 :]
+            tail = next((n for n, word in enumerate(words) if not word.strip()), len(words))
+            if _CUT_OFF.fullmatch("\n".join(words[tail:]).strip() + "\n"):
+                words = words[:tail]
         if strict:
             words = words[: next((n for n, word in enumerate(words) if not word.strip()), len(words))]
         yield RawCue(_seconds(match["start"]), _seconds(match["end"]), "\n".join(words))
+
+
+def _without_number(words: list[str], following: int) -> list[str]:
+    """A cue's lines without the number of the next cue, which stands after a blank line, or counts on where that is
+    missing."""
+    if not words or not _DIGITS.fullmatch(words[-1]):
+        return words
+    alone = len(words) < 2 or not words[-2].strip()
+    return words[:-1] if alone or int(words[-1]) == following else words
 
 
 def _seconds(clock: str) -> float:
@@ -144,22 +152,23 @@ def _seconds(clock: str) -> float:
 
 def _by_library(text: str, suffix: str, frame_rate: float | None) -> tuple[str, list[RawCue]]:
     import pysubs2
-    from pysubs2.exceptions import FormatAutodetectionError, Pysubs2Error
+    from pysubs2.exceptions import FormatAutodetectionError
 
     if "<!ENTITY" in text:
         raise Damaged("it declares XML entities")
-    try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of every odd field
         try:
-            subs = pysubs2.SSAFile.from_string(text, fps=frame_rate)
-        except FormatAutodetectionError:
-            form = {".ssa": "ssa", ".ass": "ass", ".sub": "microdvd", ".ttml": "ttml", ".dfxp": "ttml", ".smi": "sami",
-                    ".sami": "sami", ".mpl": "mpl2", ".mpl2": "mpl2"}.get(suffix)  # fmt: skip
-            if form is None:
-                raise
-            subs = pysubs2.SSAFile.from_string(text, format_=form, fps=frame_rate)
-        raw = [RawCue(e.start / 1000, e.end / 1000, e.text) for e in subs if not e.is_comment]
-    except (Pysubs2Error, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, SyntaxError) as error:
-        raise Damaged(str(error).split("\n")[0][:120] or type(error).__name__) from error
+            try:
+                subs = pysubs2.SSAFile.from_string(text, fps=frame_rate)
+            except FormatAutodetectionError:
+                if suffix not in _FORMATS or suffix in (".srt", ".vtt"):
+                    raise
+                subs = pysubs2.SSAFile.from_string(text, format_=_FORMATS[suffix], fps=frame_rate)
+        except Exception as error:  # the parser raises whatever a damaged file makes it raise
+            raise Damaged(str(error).split("\n")[0][:120] or type(error).__name__) from error
+    open_ended = subs.format == "sami"  # its cues last until the next one begins; the library guesses an end
+    raw = [RawCue(e.start / 1000, None if open_ended else e.end / 1000, e.text) for e in subs if not e.is_comment]
     return subs.format or "subrip", raw
 
 
