@@ -39,7 +39,7 @@ def clips(
     """Clips that cover ``duration`` seconds without gap or overlap, none longer than ``settings.longest``.
 
     An edge lies at a shot boundary, else in a pause between utterances, else on the grid of ``settings.window``
-    seconds; within an utterance only where it cannot be helped. Of all ways to cut, the cheapest is taken: clips are about a
+    seconds; within an utterance only where it cannot be helped. Of all ways the cheapest is taken: clips are about a
     window long, and longer ones are better than short ones.
 
     Args:
