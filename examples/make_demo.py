@@ -30,6 +30,7 @@ from demo_film.story import DURATION, FILM, STARTS
 
 FRAME_RATE = 15
 AUDIO_RATE = 16_000
+DISSOLVE = 1.6  # seconds; a fade takes one to black and one from it
 
 Samples = NDArray[np.float32]
 
@@ -44,17 +45,17 @@ def frames() -> Iterator[Image.Image]:
 
 
 def picture(time: float) -> Image.Image:
-    """The picture at a time: a scene, darkened where it fades in or out, or two in a dissolve (a second each)."""
+    """The picture at a time: a scene, darkened where it fades in or out, or two where one dissolves into the other."""
     number = max(n for n, start in enumerate(STARTS) if start <= time + 1e-9)
     begins = FILM[number].begins
     ends = FILM[number + 1].begins if number + 1 < len(FILM) else "fade"
     since, left = time - STARTS[number], STARTS[number] + FILM[number].length - time
     image = FILM[number].scene(since)
-    if begins == "dissolve" and since < 0.5:
+    if begins == "dissolve" and since < DISSOLVE / 2:
         before = FILM[number - 1].scene(since + FILM[number - 1].length)
-        return Image.blend(before, image, 0.5 + since)
-    if ends == "dissolve" and left < 0.5:
-        return Image.blend(image, FILM[number + 1].scene(0), 0.5 - left)
+        return Image.blend(before, image, 0.5 + since / DISSOLVE)
+    if ends == "dissolve" and left < DISSOLVE / 2:
+        return Image.blend(image, FILM[number + 1].scene(-left), 0.5 - left / DISSOLVE)
     light = ease(since) if begins == "fade" else 1.0
     light *= ease(left) if ends == "fade" else 1.0
     return image if light >= 1 else Image.eval(image, lambda value: round(value * light))

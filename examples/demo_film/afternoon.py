@@ -293,20 +293,29 @@ def storm(t: float) -> Image.Image:
         c.glow(596, 190, 150, "#c9d6f2", 0.4 * (1 - strike / 0.5))
     sea(c, t * 1.7, 300, ("#3c4a58", "#303e4c"), height=9)
     for side in (-1, 1):
-        x = WIDTH / 2 - 20 + side * 60
-        end = 0 if side < 0 else WIDTH
-        c.polygon([(end, 236), (x + side * 70, 244), (x + side * 40, 262), (x + side * 52, 272), (end, 264)], "#171c25")
-        for pier in range(3):
-            left = x + side * (110 + pier * 118)
-            c.box(left - 13, 250, left + 13, HEIGHT, "#171c25")
-            c.line([(left, 238), (left, 208)], "#171c25", 3)
-        c.line([(x + side * 90, 212), (end, 208)], "#171c25", 3)
+        _half_bridge(c, WIDTH / 2 + side * 70, side)
     sea(c, t * 2.1, 352, ("#283543", "#202c39", "#18222d"), height=14)
     for drop in range(150):
         fall = (noise(drop) + t * (1.1 + 0.5 * noise(drop + 300))) % 1
         x, y = noise(drop + 600) * (WIDTH + 160) - fall * 150, fall * (HEIGHT + 40) - 30
         c.line([(x, y), (x - 6, y + 20)], "#c6d2de", 1, 0.34)
     return c.finished()
+
+
+def _half_bridge(c: Canvas, end: float, side: int) -> None:
+    stone = "#171c25"
+    c.polygon([(end, 262), (end - side * 24, 236), (end + side * 400, 236), (end + side * 400, 262)], stone)
+    c.polygon([(end, 262), (end + side * 10, 276), (end + side * 22, 262)], stone)
+    for arch in range(3):
+        near, far = end + side * (34 + arch * 132), end + side * (166 + arch * 132)
+        ring = [
+            (near + (far - near) * (0.5 - 0.42 * math.cos(math.pi * k / 16)), 352 - 84 * math.sin(math.pi * k / 16))
+            for k in range(17)
+        ]
+        c.polygon(
+            [(near, 400), (near, 250), (far, 250), (far, 400), (ring[-1][0], 400), *reversed(ring), (ring[0][0], 400)],
+            stone,
+        )
 
 
 @cache

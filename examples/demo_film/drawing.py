@@ -127,19 +127,36 @@ class Canvas:
         spacing: float = 0,
     ) -> None:
         """One line of text. ``anchor`` as in Pillow; ``weight`` thickens it; ``spacing`` pixels between letters."""
-        font, ink = _font(size), _paint(fill, alpha)
+        font, thick = _font(size), weight * _SCALE
         x, y = place[0] * _SCALE, place[1] * _SCALE
-        thick = weight * _SCALE
         if not spacing:
-            self._draw.text((x, y), text, font=font, fill=ink, anchor=anchor, stroke_width=thick, stroke_fill=ink)
+            self._letters((x, y), text, font, fill, alpha, anchor, thick)
             return
         gap = spacing * _SCALE
         width = sum(font.getlength(letter) + gap for letter in text) - gap
         x -= {"l": 0.0, "m": width / 2, "r": width}[anchor[0]]
         for letter in text:
-            where = (x, y)
-            self._draw.text(where, letter, font=font, fill=ink, anchor="l" + anchor[1], stroke_width=thick)
+            self._letters((x, y), letter, font, fill, alpha, "l" + anchor[1], thick)
             x += font.getlength(letter) + gap
+
+    def _letters(
+        self,
+        place: Point,
+        text: str,
+        font: ImageFont.FreeTypeFont,
+        fill: str,
+        alpha: float,
+        anchor: str,
+        thick: float,
+    ) -> None:
+        # Through a mask of its own: Pillow draws half-transparent text opaque where it has a stroke.
+        box = self._draw.textbbox(place, text, font=font, anchor=anchor, stroke_width=thick)
+        left, top = math.floor(box[0]), math.floor(box[1])
+        mask = Image.new("L", (math.ceil(box[2]) - left + 2, math.ceil(box[3]) - top + 2))
+        ink = round(255 * min(max(alpha, 0.0), 1.0))
+        inside = (place[0] - left, place[1] - top)
+        ImageDraw.Draw(mask).text(inside, text, font=font, fill=ink, anchor=anchor, stroke_width=thick)
+        self.image.paste(_colour(fill), (left, top), mask)
 
 
 def _paint(fill: str, alpha: float) -> tuple[int, int, int, int]:

@@ -232,7 +232,7 @@ def boat(t: float) -> Image.Image:
     hills(c, 276, 34, 520, 0.62, "#7fae9b")
     hills(c, 286, 22, 330, 0.15, "#5f9784")
     sea(c, t, 280, ("#5fb0c6", "#479fbd"), height=4)
-    x, y = -190 + t * 62, 348 + 4 * math.sin(t * 1.9)
+    x, y = -190 + t * 70, 348 + 4 * math.sin(t * 1.9)
     lean = 3 * math.sin(t * 1.9 + 0.8)
     for puff in range(6):
         age = (t * 0.7 + puff / 6) % 1
