@@ -29,11 +29,11 @@ class FrameClock:
         self._faults = [0, 0]  # presentation stamps, decoding stamps that fell back
         self._stamps: list[int | None] = [None, None]
 
-    def time(self, frame: Any, base: Any) -> float:
-        """When ``frame`` is shown; ``base`` is its track's time base."""
+    def time(self, frame: Any, base: float) -> float:
+        """When ``frame`` is shown; ``base`` is the length of its track's ticks in seconds."""
         stamp = self._best(frame.pts, frame.dts)
         last = self._last
-        found = float(stamp * base) - self._offset if stamp is not None and base else None
+        found = stamp * base - self._offset if stamp is not None and base else None
         limit = self._limit if self._limit < float("inf") else (last or 0.0) + _LEAP
         if found is None or found > limit or (last is not None and found < last - _STRAY):
             found = 0.0 if last is None else last + self._step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ class Pictures:
         self._sar = usable_sar(sar)
         self._fields: dict[tuple[int, int, str], Any] = {}
         self._shape: tuple[int, ...] | None = None
+        self._grid: _Grid | None = None
+        self._grid_of: tuple[int, int, str] | None = None
+        self._scalers: dict[str, Any] = {}
+        self._turn: tuple[int, Orientation] | None = None
 
     def image(self, frame: VideoFrame, width: int | None = None) -> Image:
         """The frame as it is shown, height x width x 3, BGR, scaled down to at most ``width`` pixels of width.
@@ -37,22 +42,25 @@ class Pictures:
         Raises:
             MediaError: its pixels cannot be converted.
         """
-        shape = Orientation.of(frame)
+        shape = self._orientation(frame)
         columns, rows = max(1, round(frame.width * self._sar)), frame.height
         shown = rows if shape.transposed else columns
         scale = min(1.0, width / shown) if width else 1.0
         columns, rows = max(1, round(columns * scale)), max(1, round(rows * scale))
         source = self._one_field(frame) if frame.interlaced_frame else frame
         grows = columns > source.width or rows > source.height
-        pixels = _convert(source, columns, rows, "bgr24", "BICUBIC" if grows else "AREA")
+        pixels = self._convert(source, columns, rows, "bgr24", "BICUBIC" if grows else "AREA")
         return shape.apply(pixels.to_ndarray())
 
     def signature(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Y, U and V thinned out to about 160 x 90, uint8, 3 x h x w; the same size for every frame of the track."""
-        found = _strided(frame)
+        key = (frame.width, frame.height, frame.format.name)
+        if key != self._grid_of:
+            self._grid_of, self._grid = key, _grid(frame)
+        found = _strided(frame, self._grid) if self._grid is not None else None
         if found is None:
             rows = max(1, round(_SIGNATURE_WIDTH * frame.height / frame.width))
-            planes = _convert(frame, _SIGNATURE_WIDTH, rows, "yuv444p", "POINT").to_ndarray()
+            planes = self._convert(frame, _SIGNATURE_WIDTH, rows, "yuv444p", "POINT").to_ndarray()
             found = np.ascontiguousarray(planes, dtype=np.uint8)
         if self._shape is None:
             self._shape = found.shape
@@ -61,6 +69,24 @@ class Pictures:
             across = np.arange(self._shape[2]) * found.shape[2] // self._shape[2]
             found = np.ascontiguousarray(found[:, down][:, :, across])
         return found
+
+    def _orientation(self, frame: VideoFrame) -> Orientation:
+        """Looked up only when the frame's rotation changes: PyAV ties a frame to its side data in a ring, and the
+        memory of such frames comes back only when Python next looks for rings."""
+        if self._turn is None or self._turn[0] != frame.rotation:
+            self._turn = (frame.rotation, Orientation.of(frame))
+        return self._turn[1]
+
+    def _convert(self, frame: VideoFrame, columns: int, rows: int, form: str, how: str) -> VideoFrame:
+        from av.error import FFmpegError
+        from av.video.reformatter import VideoReformatter
+
+        scaler = self._scalers.setdefault(form, VideoReformatter())  # keeps its tables from one picture to the next
+        try:
+            converted: VideoFrame = scaler.reformat(frame, columns, rows, form, interpolation=how, threads=1)
+        except (FFmpegError, ValueError, MemoryError) as error:
+            raise MediaError("a picture's pixels cannot be converted", frame.format.name) from error
+        return converted
 
     def _one_field(self, frame: VideoFrame) -> VideoFrame:
         """The top field: half the rows, but all of one moment, and no combs."""
@@ -141,15 +167,6 @@ def unjpeg(data: bytes) -> Image:
     return np.asarray(image, dtype=np.uint8)
 
 
-def _convert(frame: VideoFrame, columns: int, rows: int, form: str, how: str) -> VideoFrame:
-    from av.error import FFmpegError
-
-    try:
-        return frame.reformat(width=columns, height=rows, format=form, interpolation=how)
-    except (FFmpegError, ValueError, MemoryError) as error:
-        raise MediaError("a picture's pixels cannot be converted", frame.format.name) from error
-
-
 def _field_graph(width: int, height: int, form: str) -> Any:
     from av.filter import Graph
     from av.video.format import VideoFormat
@@ -161,31 +178,52 @@ def _field_graph(width: int, height: int, form: str) -> Any:
     return graph
 
 
-def _strided(frame: VideoFrame) -> NDArray[np.uint8] | None:
-    """Views of the planes, every so many pixels: forty times cheaper than scaling. None where the format is not plain
-    planar YUV."""
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """How to thin out the planes of one pixel format and size: for each plane its height and which rows and columns to
+    take; and the size of what comes out."""
+
+    planes: tuple[tuple[int, slice, slice], ...]
+    height: int
+    width: int
+    bits: int
+
+
+def _grid(frame: VideoFrame) -> _Grid | None:
+    """None where the format is not plain planar YUV, or a plane does not fit the step."""
     form = frame.format
     if not form.is_planar or form.is_rgb or form.is_big_endian or len(frame.planes) < 3 or len(form.components) < 3:
         return None
     step = max(2, round(frame.width / (2 * _SIGNATURE_WIDTH)) * 2)
     bits = form.components[0].bits
-    thinned = []
+    planes, heights, widths = [], [], []
     for number in range(3):
-        plane: Any = frame.planes[number]
+        plane = frame.planes[number]
         share_x, share_y = _share(frame.width, plane.width), _share(frame.height, plane.height)
-        if step % share_x or step % share_y or plane.line_size <= 0 or bits > 16:
+        if step % share_x or step % share_y or bits > 16:
             return None
-        rows: NDArray[Any] = np.frombuffer(plane, dtype=np.uint8)[: plane.height * plane.line_size].reshape(
-            plane.height, -1
-        )
-        values = rows[:, : plane.width] if bits == 8 else rows.view(np.uint16)[:, : plane.width]
         across, down = step // share_x, step // share_y
-        thin = values[down // 2 :: down, across // 2 :: across]
-        thinned.append(thin if bits == 8 else (thin >> (bits - 8)).astype(np.uint8))
-    height, width = (min(t.shape[axis] for t in thinned) for axis in (0, 1))
-    if height == 0 or width == 0:
-        return None
-    return np.stack([t[:height, :width] for t in thinned])
+        rows, columns = slice(down // 2, plane.height, down), slice(across // 2, plane.width, across)
+        planes.append((plane.height, rows, columns))
+        heights.append(len(range(plane.height)[rows]))
+        widths.append(len(range(plane.width)[columns]))
+    height, width = min(heights), min(widths)
+    return _Grid(tuple(planes), height, width, bits) if height and width else None
+
+
+def _strided(frame: VideoFrame, grid: _Grid) -> NDArray[np.uint8] | None:
+    """Every so many pixels of each plane: many times cheaper than scaling. None where the rows are stored backwards."""
+    thinned = np.empty((3, grid.height, grid.width), dtype=np.uint8)
+    planes: Any = frame.planes
+    for number, (height, rows, columns) in enumerate(grid.planes):
+        line = planes[number].line_size
+        if line <= 0:
+            return None
+        stored: NDArray[Any] = np.frombuffer(planes[number], dtype=np.uint8, count=height * line).reshape(height, line)
+        values = stored if grid.bits == 8 else stored.view(np.uint16)
+        thin = values[rows, columns][: grid.height, : grid.width]
+        thinned[number] = thin if grid.bits == 8 else thin >> (grid.bits - 8)
+    return thinned
 
 
 def _share(whole: int, part: int) -> int:

@@ -40,6 +40,7 @@ class Packets:
         self._video = next((t.index for t in tracks if t.kind == "video"), None)
         self._skip: dict[int, int] = {}
         self._stack = ExitStack()
+        self._bases: dict[int, float] = {}
         self.reached = 0.0
         self.ends: dict[int, float] = {}
         self.failure: str | None = None
@@ -71,7 +72,7 @@ class Packets:
 
     def seconds(self, stamp: int | None, packet: Any) -> float | None:
         """A time stamp of the packet in seconds from the start of the video."""
-        return None if stamp is None else float(stamp * packet.time_base) - self._info.offset
+        return None if stamp is None else stamp * self._base(packet) - self._info.offset
 
     def begin(self, start: float) -> None:
         """Go to a place from which decoding gives everything at and after ``start`` as a full pass would.
@@ -136,12 +137,20 @@ class Packets:
 
     def _note(self, packet: Any) -> None:
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is not None and packet.time_base:
-            end = float((stamp + (packet.duration or 0)) * packet.time_base) - self._info.offset
+        if stamp is not None:
             number = packet.stream.index
+            end = (stamp + (packet.duration or 0)) * self._base(packet) - self._info.offset
             if end > self.ends.get(number, 0.0):
                 self.ends[number] = end
                 self.reached = max(self.reached, end)
+
+    def _base(self, packet: Any) -> float:
+        """Seconds of one tick of the packet's clock; remembered, because fractions are slow."""
+        number = packet.stream.index
+        found = self._bases.get(number)
+        if found is None:
+            found = self._bases[number] = float(packet.time_base or 0)
+        return found
 
     def _seek(self, target: float) -> bool:
         """Seek by the container's index; False, and back at the beginning, where that leads behind ``target``."""

@@ -94,10 +94,10 @@ def _shown_at(info: MediaInfo, video: Track, times: list[float]) -> dict[float, 
         packets.begin(times[0])
         stream = packets.streams[video.index]
         pictures = Pictures(stream.sample_aspect_ratio)
-        clock = FrameClock(info, video, packets.joined)
+        clock, base = FrameClock(info, video, packets.joined), float(stream.time_base or 0)
         last: tuple[float, VideoFrame] | None = None
         for frame in _frames(packets, stream):
-            time = clock.time(frame, stream.time_base)
+            time = clock.time(frame, base)
             while waiting and time > waiting[0] + _EDGE:
                 found[waiting.popleft()] = _full(pictures, *(last or (time, frame)))
             if not waiting:
@@ -140,6 +140,7 @@ class _Sight:
         self.track = track
         self._packets = packets
         self._stream = packets.streams[track.index]
+        self._base = float(self._stream.time_base or 0)
         self._pictures = Pictures(self._stream.sample_aspect_ratio)
         self._clock = FrameClock(info, track, packets.joined)
         self._settings = settings.media
@@ -168,7 +169,7 @@ class _Sight:
         frames, broke = _decode(self._stream, packet)
         self._broken += broke
         for frame in frames:
-            time = self._clock.time(frame, self._stream.time_base)
+            time = self._clock.time(frame, self._base)
             number = math.floor(time * self._settings.sample_fps + _EDGE)
             sample, self._grid = number > self._grid, max(number, self._grid)
             if time < self._start - _EDGE:
@@ -183,15 +184,15 @@ class _Sight:
                 self._broken += 1
                 continue
             yield Frame(time, signature, image, frame.key_frame)
-            lasts = float(frame.duration * self._stream.time_base) if frame.duration else 0.0
+            lasts = frame.duration * self._base if frame.duration else 0.0
             self._shown = time + min(lasts, _GAP)
             self._broken = 0
 
     def _gap(self, time: float, reason: str) -> Iterator[Gap]:
         """A note when the file holds pictures between the last one and ``time`` that did not come out."""
-        lost = [t for t in self._pending if self._shown + _EDGE < t < time - _EDGE]
+        lost = False
         while self._pending and self._pending[0] <= time + _EDGE:
-            self._pending.popleft()
+            lost |= self._shown + _EDGE < self._pending.popleft() < time - _EDGE
         if time - self._shown > _GAP and (self._broken or (lost and not self._skips)):
             yield Gap(Span(self._shown, time), reason)
             self._shown = time
@@ -204,6 +205,7 @@ class _Hearing:
         self.track = track
         self._packets = packets
         self._stream = packets.streams[track.index]
+        self._base = float(self._stream.time_base or 0)
         self._offset = info.offset
         self._line = SoundLine(start, math.inf if packets.joined else limit(info.duration))
         self._broken = 0
@@ -224,7 +226,7 @@ class _Hearing:
         self._broken += broke
         for frame in frames:
             self._line.hole = None
-            yield from self._line.feed(frame, seconds(frame, self._stream.time_base, self._offset))
+            yield from self._line.feed(frame, seconds(frame, self._base, self._offset))
             hole = self._line.hole
             if hole is not None and self._broken and hole[1] - hole[0] > _GAP:
                 yield Gap(Span(*hole), "sound does not decode")

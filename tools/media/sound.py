@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from vagent.tools.media import Audio
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioResampler
+    from av import AudioFifo, AudioFrame, AudioResampler
 
 RATE = 16_000
 _TOLERANCE = 0.02  # seconds by which stamps and samples may differ before samples are put in or taken out
 _STRAY = 1.0  # seconds that a stamp may lie behind what has been heard; further back it says nothing
 _LEAP = 600.0  # seconds after what has been heard from which a stamp says nothing, where the header states no end
+_TOGETHER = 0.5  # seconds converted at once
 _BLOCK = 2 * RATE  # samples handed out at once, about
 
 
@@ -35,6 +36,7 @@ class SoundLine:
     def __init__(self, start: float, limit: float) -> None:
         self._start = start
         self._limit = limit
+        self._queue: AudioFifo | None = None
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._clock: float | None = None  # when the next frame should be heard
@@ -84,28 +86,46 @@ class SoundLine:
             missing -= _BLOCK
             yield from self._blocks(_BLOCK)
 
-    def _convert(self, frame: AudioFrame | None) -> bool:
-        from av import AudioResampler
+    def _convert(self, frame: AudioFrame) -> bool:
+        """Take a frame in; it is converted together with others, because each call costs as much as the conversion."""
+        from av import AudioFifo
         from av.error import FFmpegError
 
         try:
-            if self._resampler is None:
+            if self._queue is None:
+                self._queue = AudioFifo()
+            frame.pts = None  # the queue and the resampler count for themselves
+            self._queue.write(frame)
+        except (FFmpegError, ValueError, MemoryError):
+            self.failed += 1
+            self._queue = None
+            return False
+        return self._queue.samples < frame.sample_rate * _TOGETHER or self._resample()
+
+    def _resample(self) -> bool:
+        from av import AudioResampler
+        from av.error import FFmpegError
+
+        together = self._queue.read(0) if self._queue is not None and self._queue.samples else None
+        try:
+            if self._resampler is None and together is not None:
                 self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
-            if frame is not None:
-                frame.pts = None  # the resampler counts for itself
-            for part in self._resampler.resample(frame):
+            for part in self._resampler.resample(together) if self._resampler is not None else ():
                 if part is not None:  # a resampler with nothing to do passes the end mark through
                     self._hold(part.to_ndarray().reshape(-1).astype(np.int16, copy=False))
         except (FFmpegError, ValueError, MemoryError):
             self.failed += 1
-            self._resampler = None
+            self._queue = self._resampler = None
             return False
         return True
 
     def _flush(self) -> None:
+        """Everything taken in comes out; what follows begins anew."""
+        if self._queue is not None and self._queue.samples:
+            self._resample()
         if self._resampler is not None:
-            self._convert(None)
-            self._resampler = None
+            self._resample()
+        self._queue = self._resampler = None
 
     def _hold(self, samples: NDArray[np.int16]) -> None:
         dropped = min(self._drop, len(samples))
@@ -129,7 +149,7 @@ def limit(duration: float | None) -> float:
     return duration + 60.0 if duration else float("inf")
 
 
-def seconds(frame: Any, base: Any, offset: float) -> float | None:
+def seconds(frame: Any, base: float, offset: float) -> float | None:
     """When an audio frame is heard, or None where it bears no stamp."""
     stamp = frame.pts if frame.pts is not None else frame.dts
-    return float(stamp * base) - offset if stamp is not None and base else None
+    return stamp * base - offset if stamp is not None and base else None
