@@ -41,8 +41,8 @@ _TYPES: tuple[tuple[AnswerType, str], ...] = (
     ("age", r"\bhow old\b|\bwhat age\b|\bage (?:is|was|of)\b"),
     (
         "money",
-        r"\b(?:prices?|cost|costs|fee|fare|salary|budget|rent|charge[sd]?|worth|paid|earn)\b.*\?|\bhow much (?:money"
-        r"|does|do|did|is|was|are|will|would)\b.*\b(?:cost|pay|paid|charge|worth|ticket|it)\b",
+        r"\b(?:prices?|cost|costs|fee|fare|salary|budget|rent)\b.*\?|\bhow much (?:money\b|(?:does|do|did|is"
+        r"|was|are|will|would)\b.*\b(?:cost|pay|paid|charge|worth|ticket|earn|it)\b)",
     ),
     ("percent", r"\b(?:per ?cent|percentage|what share|what proportion|what fraction)\b"),
     ("weekday", r"\b(?:which|what|on what|on which) (?:day of the week|weekday)\b"),
@@ -70,7 +70,7 @@ _TYPES: tuple[tuple[AnswerType, str], ...] = (
     ("colour", r"\bcolou?rs?\b"),
     (
         "code",
-        r"\b(?:access |pin |post |postal |zip |promo |discount |door )?(?:code|pin|password|passcode|combination)\b"
+        r"\b(?:access |pin |post |postal |zip |promo |discount |door )?(?:(?:post|zip|bar|pass)?code|pin|password|passcode|combination)\b"
         r"|\b(?:licen[cs]e|number|registration) plate\b|\b(?:flight|room|platform|model|serial|gate|bus|train"
         r"|order|ticket|track|page|channel|version|apartment|flat|extension)\s+number\b",
     ),

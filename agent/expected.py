@@ -68,6 +68,12 @@ _UNIT_AFTER = re.compile(
     r"\s?(?:ml|cl|l|g|kg|mg|m|cm|mm|km|%|°|px|gb|mb|am|pm|o'clock|francs?|euros?|dollars?|pounds?)\b", re.I
 )
 
+_LABEL_BEFORE = re.compile(
+    r"\b(?:platform|page|room|lecture|chapter|part|no|number|version|line|lot|gate|bus|flight|unit|step|figure|channel|item"
+    r"|january|february|march|april|may|june|july|august|september|october|november|december)[. #]*$",
+    re.I,
+)
+
 _MEASURES: tuple[tuple[str, str], ...] = (
     (r"\bheavy|weigh", r"kilo|gram|\bk?g\b|pound|lbs?|ton|ounce|\boz\b|stone"),
     (r"\bhot\b|\bcold\b|temperature|warm", r"degree|°|celsius|fahrenheit|kelvin|minus"),
@@ -101,25 +107,41 @@ def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
     cue = _CUES.get((plan.expects, kind))
     if cue is not None and not cue.search(text[max(0, value.start - _NEAR) : value.end + _NEAR // 2]):
         return False
+    if kind == "proper" and plan.expects in ("place", "who", "named") and find("date", value.text):
+        return False
     if plan.expects == "measure" and kind == "measure":
         for asked, unit in _MEASURES:
             if re.search(asked, question):
                 return re.search(unit, fold(text[max(0, value.start - 8) : value.end + 3])) is not None
     if plan.expects == "length" and kind == "measure":
         return re.search(_MEASURES[2][1], fold(value.text)) is not None
+    if plan.expects == "person" and re.search(r"\b(?:family|last|full) name\b|\bsurname\b", question):
+        known = [w for w in tokens(value.text) if w in set(tokens(question))]
+        if not known and _named(plan.question):
+            return False
     if (plan.expects, kind) in (("person", "full_name"), ("named", "proper")):
         return _same_sentence(plan, value, text)
     if plan.expects == "code" and kind == "proper":
         return any(c.isdigit() for c in value.text) or value.text.isupper()
     if plan.expects in ("number", "amount") and kind == "number":
-        return not _UNIT_AFTER.match(text[value.end :]) and fold(value.text) not in ("one", "once")
+        return not (
+            _UNIT_AFTER.match(text[value.end :])
+            or _LABEL_BEFORE.search(text[: value.start])
+            or fold(value.text) in ("one", "once")
+            or re.fullmatch(r"1[0-9]\d\d|20\d\d", value.text)
+        )
     return True
+
+
+def _named(question: str) -> bool:
+    """Whether the question itself names somebody: "Omar's family name" needs a name that Omar is part of."""
+    return any(word[:1].isupper() for word in question.split()[1:])
 
 
 def _same_sentence(plan: Plan, value: Value, text: str) -> bool:
     """A bare name is somebody's only in a sentence that speaks of that somebody."""
-    before = re.split(r"[.!?]\s", text[: value.start])[-1]
-    after = re.split(r"[.!?](?:\s|$)", text[value.end :])[0]
+    before = re.split(r"[.!?]\s|\n", text[: value.start])[-1]
+    after = re.split(r"[.!?](?:\s|$)|\n", text[value.end :])[0]
     near = set(stems(before + " " + after + " " + value.text))
     return any(word in near for word in content(plan.question, frame=True) if word not in _NAMING)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from vagent.agent import facts, occurrences, order, overview
+from vagent.agent import facts, occurrences, order, overview, slides
 from vagent.agent.draft import Draft, Quote, quote
 from vagent.agent.expected import finders
 from vagent.agent.passages import Passage, Ranked, quote_match, rank
@@ -18,8 +18,10 @@ from vagent.agent.words import content, squeezed
 from vagent.tools.time import Span
 
 _QUOTES = 3  # citations of one answer, at most
+_SCREENS = 5  # citations of a vague question about on-screen text, at most
 _CLOSE = 0.12  # a passage whose score is within this of the best one is cited too
-_LENGTH = 320  # characters of one quote
+_LENGTH = 240  # characters of one quote
+_SCANT = 16  # on-screen text shorter than this is quoted with what is shown beside it
 
 
 def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
@@ -36,13 +38,16 @@ def _find(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     if not ranked:
         return Draft(missing="No evidence has been indexed for what was asked.")
     best = ranked[0]
-    chosen = _distinct(ranked, best.score - _CLOSE, _QUOTES)
-    nearest = tuple(_quote(r.passage) for r in _distinct(ranked, -1.0, _QUOTES))
+    # Where the words cannot tell a few texts on the screen apart, all of them are shown.
+    vague = best.support.few > 0 and best.support.coverage <= 0.5 and not best.support.typed
+    chosen = _distinct(ranked, -1.0 if vague else best.score - _CLOSE, _SCREENS if vague else _QUOTES)
+    nearest = tuple(quote_of(r.passage, shelf) for r in _distinct(ranked, -1.0, _QUOTES))
     if best.support.probability < ENOUGH:
         return Draft(missing=_why(plan, best), leads=nearest, probability=best.support.probability)
     short = _short(plan, best)
-    quotes = tuple(_quote(r.passage) for r in chosen)
-    return Draft(_sentence(short, quotes[0], shelf), short, quotes, best.support.probability, leads=nearest)
+    quotes = tuple(dict.fromkeys(quote_of(r.passage, shelf) for r in chosen))
+    text = " ".join(says(q) for q in quotes) if vague else _sentence(short, quotes[0], shelf)
+    return Draft(text, short, quotes, best.support.probability, leads=nearest)
 
 
 def _sentence(short: str | None, first: Quote, shelf: Shelf) -> str:
@@ -51,9 +56,16 @@ def _sentence(short: str | None, first: Quote, shelf: Shelf) -> str:
     return f"{short}. {said}" if short else said
 
 
-def _quote(passage: Passage) -> Quote:
-    """The passage as a quote; long on-screen text is cut to the lines around its core."""
+def quote_of(passage: Passage, shelf: Shelf) -> Quote:
+    """The passage as a quote: whole sentences and blocks of text where they are short, else cut round its core."""
     lines = list(passage.lines)
+    if passage.core.stream == "written":
+        whole = [shelf.block(passage.core), shelf.screenful(passage.core) if len(passage.text) < _SCANT else ()]
+    else:
+        whole = [tuple(dict.fromkeys((*shelf.sentence(lines[0]), *lines, *shelf.sentence(lines[-1]))))]
+    for group in whole:
+        if set(group) >= set(lines) and sum(len(line.text) + 1 for line in group) <= _LENGTH:
+            lines = list(group)
     while len(lines) > 1 and sum(len(line.text) for line in lines) > _LENGTH:
         lines.pop(0 if lines[-1] is passage.core else -1)
     return quote(lines)
@@ -206,6 +218,7 @@ _TASKS: Mapping[Task, Callable[[Plan, Shelf, Sequence[int]], Draft]] = {
     "when": lambda plan, shelf, leads: occurrences.when(plan, shelf, leads),
     "count": lambda plan, shelf, leads: occurrences.count(plan, shelf) or _find(plan, shelf, leads),
     "order": lambda plan, shelf, leads: order.draft(plan, shelf),
+    "slide": lambda plan, shelf, leads: slides.draft(plan, shelf),
     "file": lambda plan, shelf, leads: facts.draft(plan, shelf),
     "whole": lambda plan, shelf, leads: overview.draft(shelf),
 }

@@ -20,6 +20,7 @@ from vagent.tools.time import Span
 
 _ALL = 48  # so many lines are all considered; of more, the best by words and those that search found
 _LINES = 32  # lines of each of these two sorts
+_TOGETHER = 10  # lines of on-screen text that are one passage, at most
 _TEXTS = 120  # passages embedded for one question, at most
 
 
@@ -34,6 +35,11 @@ class Passage:
     def text(self) -> str:
         """The lines joined by spaces, word for word."""
         return " ".join(line.text for line in self.lines)
+
+    @cached_property
+    def lined(self) -> str:
+        """The same with line breaks between lines of on-screen text, so that no name runs over two of them."""
+        return ("\n" if self.core.stream == "written" else " ").join(line.text for line in self.lines)
 
     @cached_property
     def bag(self) -> Bag:
@@ -83,7 +89,7 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
     order = {number: place for place, number in enumerate(leads)}
     ranked = []
     for passage, similarity in zip(passages, similar, strict=True):
-        values = tuple(typed_values(plan, passage.text))
+        values = tuple(typed_values(plan, passage.lined))
         support = Support.of(
             plan,
             shelf.rarity,
@@ -92,6 +98,9 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
             bag=passage.bag,
             around=_context(passage, shelf),
             typed=_typed(plan, passage, values),
+            literal=max((quote_match(q, line) for q in plan.quoted for line in passage.lines), default=0.0),
+            placed=_placed(plan, passage, shelf),
+            few=_few(plan, passage, shelf),
         )
         ranked.append(Ranked(passage, _score(plan, passage, support, order), support, values))
     ranked.sort(key=lambda r: (-r.score, r.passage.video, r.passage.span.start, len(r.passage.lines)))
@@ -132,6 +141,22 @@ def _typed(plan: Plan, passage: Passage, values: Sequence[Value]) -> Literal["ne
     return "far"
 
 
+def _placed(plan: Plan, passage: Passage, shelf: Shelf) -> float:
+    """1 where the question asks for the beginning or the end, and the passage stands there."""
+    if plan.hint is None or plan.hint.kind not in ("start", "end"):
+        return 0.0
+    at_start, at_end = plan.hint.kind == "start", plan.hint.kind == "end"
+    last = len(shelf.stream(passage.core)) - 1
+    return float((at_start and passage.lines[0].place == 0) or (at_end and passage.lines[-1].place == last))
+
+
+def _few(plan: Plan, passage: Passage, shelf: Shelf) -> float:
+    """Near 1 where the question asks for on-screen text and there is hardly any other."""
+    if plan.kind != "text" or passage.core.stream != "written":
+        return 0.0
+    return max(0.0, 1.0 - (shelf.screens - 1) / 8)
+
+
 def _context(passage: Passage, shelf: Shelf) -> Bag:
     lines = shelf.around(passage.core, 3, 2)
     return Bag.of(" ".join(line.text for line in lines))
@@ -141,8 +166,7 @@ def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]
     score = support.similarity + 0.45 * support.coverage + 0.15 * support.context
     score += 0.2 * support.typed + 0.1 * support.near - 0.4 * support.contrast - 0.15 * support.uncounted
     score -= 0.3 if support.untyped else 0.0
-    if plan.quoted:
-        score += 0.3 * max(quote_match(q, line) for q in plan.quoted for line in passage.lines)
+    score += 0.3 * support.literal + 0.25 * support.placed
     kinds = plan.kinds
     if kinds and plan.kind != "visual":
         score += 0.08 if passage.core.evidence.kind in kinds else -0.12
@@ -204,11 +228,14 @@ def _alternate(first: Iterable[Line], second: Iterable[Line]) -> list[Line]:
 
 
 def _windows(line: Line, shelf: Shelf) -> list[tuple[Line, ...]]:
-    windows = [(line,), shelf.around(line, 0, 1), shelf.around(line, 1, 0), shelf.around(line, 1, 1)]
     if line.stream == "written":
-        screenful = shelf.screenful(line)
-        if len(screenful) <= 8:
-            windows.append(screenful)
+        block, screenful = shelf.block(line), shelf.screenful(line)
+        place = block.index(line)
+        windows = [(line,), block[place : place + 2]]
+        windows += [group for group in (block, screenful) if len(group) <= _TOGETHER]
+    else:
+        windows = [(line,), shelf.around(line, 0, 1), shelf.around(line, 1, 0), shelf.around(line, 1, 1)]
+        windows.append(shelf.sentence(line))
     return list(dict.fromkeys(windows))
 
 

@@ -15,7 +15,7 @@ QuestionKind = Literal["speech", "text", "visual", "any"]
 """The sense a question is about; ``any`` where it does not say."""
 
 Task = Literal[
-    "find", "edge", "when", "count", "order", "neighbour", "at_time", "mention", "whole", "file", "which_video"
+    "find", "edge", "when", "count", "order", "neighbour", "at_time", "mention", "whole", "file", "slide", "which_video"
 ]
 """What has to be done with the evidence."""
 
@@ -73,7 +73,7 @@ _SPEECH = re.compile(
     re.I,
 )
 _TEXT = re.compile(
-    r"\b(?:on-?screen text|text|captions?|captioned|overlays?|written|titles?|credits?|slides?|heading"
+    r"\b(?:on-?screen text|on (?:the )?screen|text|captions?|captioned|overlays?|written|titles?|credits?|slides?|heading"
     r"|headline|bullet|sign|poster|banner|label"
     r"|letters?|reads?|logo|watermark|web ?address|url|website|e-?mail|printed|typed|board|page|menu|letters"
     r"|spelled|card|inscription|whiteboard)\b",
@@ -94,12 +94,13 @@ _VISUAL = re.compile(
     re.I,
 )
 
+_COLOUR = re.compile(r"\bcolou?rs?\b", re.I)
 _FILE = re.compile(
     r"\b(?:audio|sound|subtitle|video|caption)\s+(?:tracks?|streams?)\b|\b(?:which|what|how many) (?:audio "
     r"|subtitle )?languages?\b.*\b(?:tracks?|subtitles?|audio|file|available)\b"
     r"|\bsubtitle languages?\b|\b(?:resolution|frame ?rate|fps|codecs?|container|file (?:size|format|type)"
     r"|bit ?rate|aspect ratio|how big is the file)\b"
-    r"|\bhow long (?:is|does) (?:the|this) (?:video|film|movie|file|clip|recording|whole)\b|\b(?:duration"
+    r"|\bhow long (?:is|does) (?:the|this) (?:video|film|movie|file|clip|recording|whole (?:video|film|thing))\b|\b(?:duration"
     r"|length|running time|runtime) of the (?:video|film|movie|file|clip|recording)\b",
     re.I,
 )
@@ -132,14 +133,20 @@ _WHICH_FIRST = re.compile(
 _ORDERING = re.compile(
     r"\border (?:these|the following|of these)\b|\bin (?:which|what) order\b|\bin the order\b|\bput .* in order\b", re.I
 )
+_SLIDE = re.compile(
+    r"\b(?:first|second|third|fourth|fifth|sixth|last|final|next)\s+(?:slide|title card|page)\b|\bslide \d+\b"
+    r"|\bwhen (?:does|do|did) the (?:slides?|page) change\b",
+    re.I,
+)
 _FIRST_LINE = re.compile(
     r"\b(?:what|which)\b.*\b(?:very )?(?:first|last|opening|final|closing)\s+(?:\w+\s+){0,2}?(?:lines?"
     r"|words?|sentence|subtitle|caption|cue|phrase|utterance|text|thing (?:said|spoken))\b"
     r"|\bwhat (?:is|was) (?:said|spoken|written|shown as text) (?:first|last)\b",
     re.I,
 )
+_HOW_OFTEN = re.compile(r"\bhow (?:many times|often)\b", re.I)
 _COUNT = re.compile(
-    r"\bhow (?:many times|often)\b|\bhow many\b.*\b(?:captions?|captioned|overlays?|titles?|slides?|signs?"
+    r"\bhow many\b.*\b(?:captions?|captioned|overlays?|titles?|slides?|signs?"
     r"|lines?|cues?|subtitles|bullet points?|bullets|labels?|cards?)\b",
     re.I,
 )
@@ -172,8 +179,8 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
     """
     quoted = quotes(question)
     hint = time_hint(question, duration)
-    task = _task(question, quoted, hint, videos)
     expects = expected_type(question)
+    task = _task(question, expects, quoted, hint, videos)
     kind, visual = _kind(question, expects)
     words = _words(question, expects)
     edge = _EDGE.search(question)
@@ -194,24 +201,26 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
     )
 
 
-def _task(question: str, quoted: tuple[str, ...], hint: TimeHint | None, videos: int) -> Task:
+def _task(question: str, expects: AnswerType, quoted: tuple[str, ...], hint: TimeHint | None, videos: int) -> Task:
     if _FILE.search(question):
         return "file"
     if _WHOLE.search(question):
         return "whole"
     if videos > 1 and _LIBRARY.search(question):
         return "which_video"
+    if _SLIDE.search(question):
+        return "slide"
     if _FIRST_LINE.search(question) and not quoted:
         return "edge"
     if _ORDERING.search(question) or (_WHICH_FIRST.search(question) and len(_items(question, quoted, ())) > 1):
         return "order"
-    if _COUNT.search(question):
+    if _COUNT.search(question) or (_HOW_OFTEN.search(question) and _ON_SCREEN.search(question)):
         return "count"
     if _SHOWN_WHEN.search(question) and _ON_SCREEN.search(question) and not _starts_otherwise(question):
         return "when"
     if _NEIGHBOUR.search(question) and quoted:
         return "neighbour"
-    if hint is not None and hint.kind in ("around", "between") and not content(_without_times(question)):
+    if hint is not None and hint.strict and (expects == "quote" or not content(_without_times(question))):
         return "at_time"
     if _MENTION.search(question):
         return "mention"
@@ -235,9 +244,10 @@ def _kind(question: str, expects: AnswerType) -> tuple[QuestionKind, int]:
     text = len(_TEXT.findall(question)) + (2 if expects in ("url", "email") else 0)
     visual = len(_VISUAL.findall(question))
     if speech > text:
-        return "speech", visual
+        # Colours can be said; a question about what is said is not about what is seen.
+        return "speech", visual - len(_COLOUR.findall(question))
     if text:
-        return "text", visual
+        return "text", 0 if expects in ("quote", "free", "named") else visual
     return ("visual" if visual else "any"), visual
 
 
@@ -253,7 +263,10 @@ def _head(question: str) -> str | None:
         question,
         re.I,
     )
-    return stem(fold(match.group(1))) if match and fold(match.group(1)) not in FRAME else None
+    if match is None:
+        return None
+    word = fold(match.group(1))
+    return stem(word) if word in ("people", "persons", "men", "women") or word not in FRAME else None
 
 
 def _without_times(question: str) -> str:

@@ -27,6 +27,8 @@ _STREAMS: dict[Kind, Stream] = {
 }
 _PAUSE = 12.0  # seconds without a word after which two lines are no longer one exchange
 _UNFINISHED = 0.5  # seconds that a spoken line may last beyond the stretch asked for
+_SENTENCE = 3  # further lines that a sentence may run over
+_BLOCK = 40  # lines of one block of on-screen text, at most
 _GROUP = 14  # lines of one screenful that are read together, at most
 
 
@@ -117,6 +119,44 @@ class Shelf:
             high += 1
         return stream[low : high + 1]
 
+    def sentence(self, line: Line) -> tuple[Line, ...]:
+        """The spoken lines that make up one sentence with this one, where the evidence has punctuation."""
+        stream = self.stream(line)
+        if (line.evidence.video, line.stream) not in self._punctuated:
+            return (line,)
+        low = high = line.place
+        while (
+            low > 0
+            and high - low < _SENTENCE
+            and not _ends(stream[low - 1])
+            and _together(stream[low - 1], stream[low])
+        ):
+            low -= 1
+        while (
+            high + 1 < len(stream)
+            and high - low < _SENTENCE
+            and not _ends(stream[high])
+            and _together(stream[high], stream[high + 1])
+        ):
+            high += 1
+        return stream[low : high + 1]
+
+    @cached_property
+    def _punctuated(self) -> frozenset[tuple[int, Stream]]:
+        """Streams of which at least every third line ends a sentence."""
+        return frozenset(key for key, lines in self._streams.items() if 3 * sum(map(_ends, lines)) >= len(lines))
+
+    @cached_property
+    def screens(self) -> int:
+        """How many different texts were on the screen."""
+        rows = {line.evidence.id: line.evidence.text for line in self.all_lines if line.stream == "written"}
+        return len(set(rows.values()))
+
+    def block(self, line: Line) -> tuple[Line, ...]:
+        """The lines of on-screen text that were recognised as one block."""
+        near = self.around(line, _BLOCK, _BLOCK)
+        return tuple(other for other in near if other.evidence is line.evidence)
+
     def screenful(self, line: Line) -> tuple[Line, ...]:
         """The lines of on-screen text that are shown together with this one."""
         near = self.around(line, _GROUP // 2, _GROUP // 2)
@@ -156,6 +196,10 @@ def _reading_order(row: Evidence) -> tuple[float, float, float, int]:
     box = row.extra.get("box") or (0.0, 0.0)
     spoken = row.kind in SPOKEN
     return (row.span.start, 0.0 if spoken else float(box[1]), 0.0 if spoken else float(box[0]), row.id)
+
+
+def _ends(line: Line) -> bool:
+    return line.text.rstrip(" \"”'’)»")[-1:] in (".", "!", "?", "…", ":")
 
 
 def _together(first: Line, second: Line) -> bool:

@@ -64,6 +64,9 @@ class Support:
         uncounted: 1 when the passage does not name what is to be counted.
         visual: signs that the question is about what is seen, 0..3.
         vague: 1 when the question has no content words to check.
+        literal: how well a string that the question quotes stands in the passage.
+        placed: 1 when the question asks for the beginning or the end, and the passage stands there.
+        few: near 1 when the question asks for on-screen text, and hardly any other was found.
     """
 
     similarity: float
@@ -78,6 +81,9 @@ class Support:
     uncounted: float
     visual: float
     vague: float
+    literal: float
+    placed: float
+    few: float
 
     @classmethod
     def of(
@@ -90,6 +96,9 @@ class Support:
         bag: Bag,
         around: Bag,
         typed: Literal["near", "far", "none"],
+        literal: float,
+        placed: float,
+        few: float,
     ) -> Support:
         """The features of one passage; ``around`` holds its words and those of the lines near it."""
         specific = _specific(plan)
@@ -107,6 +116,9 @@ class Support:
             uncounted=float(plan.head is not None and not bag.has(plan.head)),
             visual=min(3.0, plan.visual),
             vague=float(not plan.words),
+            literal=literal,
+            placed=placed,
+            few=few,
         )
 
     def features(self) -> tuple[float, ...]:
@@ -116,15 +128,31 @@ class Support:
     @property
     def probability(self) -> float:
         """Probability, 0..1, that the passage answers the question."""
-        total = BIAS + sum(w * x for w, x in zip(WEIGHTS, self.features(), strict=True))
+        total = BIAS + sum(WEIGHTS[name] * value for name, value in zip(NAMES, self.features(), strict=True))
         return 1.0 / (1.0 + exp(-max(-30.0, min(30.0, total))))
 
 
 NAMES = tuple(f.name for f in fields(Support))
 # Fitted by benchmarks/calibrate.py on tests/agent/data; run it again when a feature changes.
-BIAS = -1.92
-WEIGHTS = (1.197, 1.314, 1.293, 1.099, 0.042, 1.1, -2.716, -0.176, -0.965, -0.827, -0.981, 0.498)
-ENOUGH = 0.42
+BIAS = -2.25
+WEIGHTS = {
+    "similarity": 1.5,
+    "margin": 1.88,
+    "coverage": 1.69,
+    "context": 0.9,
+    "typed": 0.12,
+    "near": 0.23,
+    "untyped": -3.64,
+    "contrast": -1.31,
+    "missing": -2.53,
+    "uncounted": -0.65,
+    "visual": -1.01,
+    "vague": 0.58,
+    "literal": 0.96,
+    "placed": 1.91,
+    "few": 1.47,
+}
+ENOUGH = 0.4
 """Probability from which a passage counts as an answer."""
 
 

@@ -83,7 +83,7 @@ _TITLE = (
     r"|[Pp]resident)"
 )
 _CAPITAL = r"(?:[^\W\d_a-zà-öø-ÿ]\.|[^\W\d_a-zà-öø-ÿ][\w'’-]*)"
-_NAME_RUN = rf"{_CAPITAL}(?:\s+(?:(?:de|van|von|der|la|of|the|and|&)\s+)?{_CAPITAL})*"
+_NAME_RUN = rf"{_CAPITAL}(?:[ \t]+(?:(?:de|van|von|der|la|of|the|and|&)[ \t]+)?{_CAPITAL})*"
 
 _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
     "number": re.compile(_NUMBER, re.I),
@@ -113,6 +113,7 @@ _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
         rf"|\b(?:{_WORD_NUMBER})(?:[ -](?:{_WORD_NUMBER}))?\s(?:[ap]\.?m\b\.?|in the (?:morning|afternoon|evening)"
         rf"|at night)"
         rf"|\b(?:at|until|till|from|by)\s+(?:{_WORD_NUMBER}|\d{{1,2}})(?:[ -](?:thirty|fifteen|forty-five))?\b"
+        r"(?!\s?[:.]\d)"
         rf"|\b(?:noon|midnight)\b",
         re.I,
     ),
@@ -124,7 +125,8 @@ _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
     ),
     "age": re.compile(
         rf"{_AMOUNT}[- ](?:years?|months?|weeks?|days?)[- ]?(?:old|of age)?\b"
-        rf"|\b(?:age[ds]?|am|is|are|i'm|he's|she's|turned|turns|turning)\s+{_AMOUNT}\b",
+        rf"|\b(?:age[ds]?|am|is|are|i'm|he's|she's|turned|turns|turning)"
+        rf"\s+(?P<value>{_AMOUNT})\b(?!-\w)(?!\s*(?:%|percent|{_UNIT}|{_SPAN_UNIT})(?!\w))(?![- ](?:years?|months?|weeks?|days?)\b)",
         re.I,
     ),
     "measure": re.compile(rf"{_AMOUNT}(?:\s(?:point|and a half|and|to|or)\s{_AMOUNT})?[ -]?(?:{_UNIT})(?!\w)", re.I),
@@ -152,9 +154,9 @@ _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
         rf"|\bI(?:[’']m| am)|\b[Tt]his is|\b[Mm]eet|\b[Cc]alled|\b[Nn]amed"
         rf"|\b[Ww]elcome,?|\b[Bb]y:?|\b[Tt]hanks?(?: you)?,?"
         rf"|\b[Hh](?:i|ello|ey),?"
-        rf"|\b{_TITLE}\.?)\s+)(?P<value>{_CAPITAL}(?:\s+{_CAPITAL})*)",
+        rf"|\b{_TITLE}\.?)\s+)(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})*)",
     ),
-    "full_name": re.compile(rf"(?P<value>{_CAPITAL}(?:\s+{_CAPITAL})+)"),
+    "full_name": re.compile(rf"(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})+)"),
     "proper": re.compile(_NAME_RUN),
 }
 
@@ -163,7 +165,7 @@ def find(kind: ValueType, text: str) -> list[Value]:
     """All values of one type in ``text``, in order."""
     found = []
     for match in _PATTERNS[kind].finditer(text):
-        group = "value" if "value" in match.re.groupindex else 0
+        group = "value" if "value" in match.re.groupindex and match.group("value") else 0
         value = Value(match.group(group).strip(" ,;"), *match.span(group))
         if value.text and _FILTERS.get(kind, _anything)(value, text):
             found.append(value)

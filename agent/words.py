@@ -112,13 +112,18 @@ def stem(word: str) -> str:
     word = _IRREGULAR.get(word, word)
     if len(word) > 5:
         word = re.sub(r"our(?=$|s$|ed$|ing$|ful$|ite$)", "or", word)
+    word = _cut(_cut(word))
+    word = word.removesuffix("e") if len(word) > 4 else word
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "ls" else word
+
+
+def _cut(word: str) -> str:
+    """One ending less: ``engineers`` gives ``engineer``, and that gives ``engine``."""
     for ending, instead in _ENDINGS:
         shortest = 5 if ending in ("er", "or", "ers", "ors") else 3
         if word.endswith(ending) and len(word) - len(ending) >= shortest and not word.endswith("ss"):
-            word = word.removesuffix(ending) + instead
-            break
-    word = word.removesuffix("e") if len(word) > 4 else word
-    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "ls" else word
+            return word.removesuffix(ending) + instead
+    return word
 
 
 def stems(text: str) -> list[str]:
