@@ -56,8 +56,8 @@ class TextLine:
 class TextEngine(Engine, Protocol):
     """Reads the text in a picture in two steps, so that a line that is still there is not read twice."""
 
-    def detect(self, image: Image) -> Sequence[Region]:
-        """Where lines of text are, in reading order.
+    def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:
+        """Where lines of text are, in reading order; ``fine`` asks for small type too, at a higher cost.
 
         Raises:
             EngineFailed: the detector broke.

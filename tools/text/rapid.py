@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import median_low
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -35,7 +35,7 @@ _PARAMETERS = {
     "Global.log_level": "critical",
     "Global.text_score": 0.0,
     "Global.use_cls": False,  # the angle classifier turns correct lines upside down
-    "Global.use_preprocess_img": False,  # pictures come in the right size from here
+    "Global.use_preprocess_img": False,
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # threads spin; several callers are faster than several threads
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     "Rec.rec_batch_num": 1,  # batches are padded to their widest line, which costs more than it saves
@@ -84,8 +84,9 @@ class RapidText:
         except PackageNotFoundError:
             return Status(False, "rapidocr's installation is damaged", "pip install --force-reinstall rapidocr")
 
-    def detect(self, image: Image) -> Sequence[Region]:
+    def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:
         """Where lines of text are, in reading order; small pictures are enlarged first, so that small type is found.
+        ``fine`` looks at twice the size, as far as the picture has it.
 
         Raises:
             EngineFailed: the detector broke.
@@ -93,7 +94,9 @@ class RapidText:
         import cv2
 
         height, width = image.shape[:2]
-        scale = min(self._side / max(height, width), _MOST_ENLARGED)
+        longest = max(height, width)
+        side = max(self._side, min(longest, 2 * self._side)) if fine else self._side
+        scale = min(side / longest, _MOST_ENLARGED)
         size = max(32, round(width * scale)), max(32, round(height * scale))
         how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
         scaled = cv2.resize(image, size, interpolation=how)
@@ -182,7 +185,7 @@ class RapidText:
             if self._loaded is None:
                 from rapidocr import RapidOCR
 
-                sides = {"Det.limit_side_len": max(self._side, 64)}
+                sides = {"Det.limit_side_len": max(2 * self._side, 64)}  # pictures come in the right size from here
                 self._loaded = (
                     RapidOCR(params={**_PARAMETERS, **sides, "Global.use_rec": False}),
                     RapidOCR(params={**_PARAMETERS, "Global.use_det": False, "Global.return_word_box": True}),
@@ -230,7 +233,7 @@ def _spaced(text: str, columns: Sequence[int]) -> str:
     places = [i for i, c in enumerate(text) if not c.isspace()]
     if len(places) != len(columns) or len(columns) < 3:
         return text
-    usual = median(b - a for a, b in pairwise(columns))
+    usual = median_low(b - a for a, b in pairwise(columns))
     out: list[str] = []
     for n, i in enumerate(places):
         if n and i == places[n - 1] + 1 and _glued(text[i - 1], text[i], columns[n] - columns[n - 1], usual):

@@ -19,6 +19,7 @@ __all__ = ["Moments", "TextReader", "TextSpan", "fold"]
 
 _SURE = 0.9  # confidence from which a line that stays is not read again
 _ATTEMPTS = 3  # times that an unsure line that stays is read
+_FINE_EVERY = 30.0  # seconds after which a scene that never stands still is looked at finely
 _REVEAL = 1.0  # seconds in which text that goes on is one text being revealed, not one that was added to
 _SLACK = 0.4  # heights of type by which boxes of one line jitter
 _PATIENCE = 1.0  # seconds that a line may be missed, at least
@@ -85,6 +86,8 @@ class TextReader:
         self._moments = moments
         self._aspect = 16 / 9
         self._last: float | None = None
+        self._fine = False
+        self._last_fine = 0.0
         self._tracks: list[_Track] = []
         self._closed: list[_Track] = []
 
@@ -95,8 +98,13 @@ class TextReader:
             EngineFailed: the engine broke.
         """
         self._aspect = image.shape[1] / image.shape[0]
-        if self._gate.changed(image):
-            self._look(time, image)
+        changed = self._gate.changed(image)
+        if changed or not self._fine:
+            # A picture that stands still, a slide or a card, is worth a second, finer look, and so is a long scene.
+            fine = not changed or time - self._last_fine >= _FINE_EVERY
+            self._look(time, image, fine=fine)
+            self._fine = fine
+            self._last_fine = time if fine else self._last_fine
         else:
             for track in self._tracks:
                 track.samples += track.missed is None
@@ -116,10 +124,10 @@ class TextReader:
         self._tracks = []
         spans = self._settled(float("inf"))
         self._gate.reset()
-        self._last = None
+        self._last, self._fine, self._last_fine = None, False, 0.0
         return spans
 
-    def _look(self, time: float, image: Image) -> None:
+    def _look(self, time: float, image: Image, *, fine: bool) -> None:
         """Read a frame that changed: keep the lines that are still there, recognise the rest."""
         before = list(self._tracks)
         here = [t for t in before if still(t.patch, strokes(image, t.box))]
@@ -127,18 +135,19 @@ class TextReader:
             track.samples += 1
             track.missed = None
         sure = [t for t in here if not self._wants_reading(t)]
-        regions = [r for r in self._engine.detect(image) if not any(_is_it(r.box, t.box) for t in sure)]
+        found = self._engine.detect(image, fine=fine)
+        regions = [r for r in found if not any(_is_it(r.box, t.box) for t in sure)]
         read = self._engine.recognise(image, regions)
         owned: list[_Track] = []
-        for line in _distinct([line for found in read for line in found if self._legible(line)]):
+        for line in _distinct([line for lines in read for line in lines if self._legible(line)]):
             owner = self._owner(time, line, [t for t in before if t not in owned])
             if owner is not None:
                 owned.append(owner)
                 self._continue(owner, line, image, seen=owner in here)
             elif not _is_row_of(line, here):
                 owned.append(self._open(time, line, image))
-        for region, found in zip(regions, read, strict=True):
-            if not any(map(self._legible, found)):
+        for region, lines in zip(regions, read, strict=True):
+            if not any(map(self._legible, lines)):
                 self._note_blank(time, region.box, image, here)
         self._note_missing(time, before, here, owned)
         self._note_blocks()
@@ -230,8 +239,12 @@ class TextReader:
 
     def _settled(self, time: float) -> list[TextSpan]:
         """Spans of the closed lines with which no other line can still be joined."""
-        waiting = {id(m) for t in self._tracks for m in t.beside if t.missed is not None}
-        ready = [t for t in self._closed if id(t) not in waiting or time - t.end >= 3 * self._patience]
+        leaving = [t for t in self._tracks if t.missed is not None]
+        ready = [
+            t
+            for t in self._closed
+            if time - t.end >= 3 * self._patience or not any(self._together(t, other) for other in leaving)
+        ]
         self._closed = [t for t in self._closed if t not in ready]
         return fold(self._spans([t for t in ready if self._counts(t)]))
 
@@ -240,26 +253,28 @@ class TextReader:
         line = track.line()
         if line is None:
             return False
-        extra = 0.05 if track.samples > 1 else 0.15
-        if letters(line.text) < 4:
-            extra += 0.1
-        return line.confidence >= min(self._least + extra, 0.97)
+        size = letters(line.text)
+        extra = 0.3 if len(line.text) == 1 else 0.15 if size < 4 else 0.05
+        return line.confidence >= min(self._least + extra + (0.1 if track.samples == 1 else 0.0), 0.95)
 
     def _spans(self, tracks: list[_Track]) -> list[TextSpan]:
         spans: list[TextSpan] = []
         left = sorted(tracks, key=lambda t: (t.start, t.box))
         while left:
-            first = left[0]
-            group = [t for t in left if t is first or self._together(first, t)]
-            left = [t for t in left if t not in group]
+            group = [left.pop(0)]
+            while more := [t for t in left if self._together(group[0], t) and any(self._near(m, t) for m in group)]:
+                group += more
+                left = [t for t in left if t not in more]
             spans.append(self._span(group))
         return spans
 
     def _together(self, a: _Track, b: _Track) -> bool:
-        near = b in a.beside or a in b.beside
-        if not near and a.start == b.start and a.end == b.end:
-            near = apart(a.box, b.box, self._aspect) <= _ONE_SLIDE
-        return near and abs(a.start - b.start) < 0.5 * self._patience and abs(a.end - b.end) <= self._patience
+        return abs(a.start - b.start) < 0.5 * self._patience and abs(a.end - b.end) <= self._patience
+
+    def _near(self, a: _Track, b: _Track) -> bool:
+        if b in a.beside or a in b.beside:
+            return True
+        return a.start == b.start and a.end == b.end and apart(a.box, b.box, self._aspect) <= _ONE_SLIDE
 
     def _span(self, group: list[_Track]) -> TextSpan:
         lines = [line for t in group if (line := t.line()) is not None]
