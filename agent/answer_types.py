@@ -30,6 +30,31 @@ AnswerType = (
 
 """What an answer has to be: a value that can be recognised, or something freer."""
 
+STRICT: frozenset[AnswerType] = frozenset(
+    (
+        "money",
+        "date",
+        "year",
+        "month",
+        "weekday",
+        "clock",
+        "duration",
+        "age",
+        "measure",
+        "percent",
+        "colour",
+        "url",
+        "email",
+        "phone",
+        "code",
+        "number",
+        "person",
+        "named",
+        "length",
+    )
+)
+"""Types whose values can be recognised: without one in the evidence there is no answer."""
+
 _TYPES: tuple[tuple[AnswerType, str], ...] = (
     ("email", r"\be-?mail(?: address)?\b|\bmail address\b"),
     ("url", r"\b(?:url|web ?site|web ?address|web ?page|internet address|web link|domain)\b"),
@@ -70,7 +95,8 @@ _TYPES: tuple[tuple[AnswerType, str], ...] = (
     ("colour", r"\bcolou?rs?\b"),
     (
         "code",
-        r"\b(?:access |pin |post |postal |zip |promo |discount |door )?(?:(?:post|zip|bar|pass)?code|pin|password|passcode|combination)\b"
+        r"\b(?:access |pin |post |postal |zip |promo |discount |door )?"
+        r"(?:(?:post|zip|bar|pass)?code|pin|password|passcode|combination)\b"
         r"|\b(?:licen[cs]e|number|registration) plate\b|\b(?:flight|room|platform|model|serial|gate|bus|train"
         r"|order|ticket|track|page|channel|version|apartment|flat|extension)\s+number\b",
     ),

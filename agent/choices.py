@@ -7,7 +7,7 @@ options are equally well supported, nothing is chosen.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ from vagent.agent.plan import Plan
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.support import ENOUGH
 from vagent.agent.values import digits, find
-from vagent.agent.words import NUMBERS, content, fold, squeezed, stems, tokens
+from vagent.agent.words import NUMBERS, Bag, content, fold, squeezed, stems, tokens
 from vagent.tools.time import Span
 
 _LABEL = re.compile(r"\s*\(?([A-Za-z])[.):]\s+(?=\S)")
@@ -170,36 +170,47 @@ def _support(plan: Plan, shelf: Shelf, option: str, ranked: Sequence[Ranked]) ->
     for one in ranked:
         for line in one.passage.lines:
             scores[id(line)] = max(scores.get(id(line), 0.0), one.support.probability)
-    best: tuple[float, float, Line] | None = None
-    for line in shelf.all_lines:
-        present = presence(option, line, shelf)
+    best: tuple[float, float, tuple[Line, ...]] | None = None
+    for lines in _units(shelf):
+        line = lines[0]
+        present = presence(option, " ".join(x.text for x in lines), shelf)
         if present < _PRESENT:
             continue
         near = " ".join(x.text for x in shelf.around(line, 2, 1))
         related = 0.6 * _overlap(set(plan.words), set(stems(near))) if plan.words else 0.2
-        score = present * (0.3 + max(scores.get(id(line), 0.0), related))
+        score = present * (0.3 + max(related, *(scores.get(id(x), 0.0) for x in lines)))
         if plan.kinds and plan.kind != "visual" and line.evidence.kind not in plan.kinds:
             score *= 0.7
         if best is None or score > best[0]:
-            best = (score, -line.span.start, line)
-    return None if best is None else (best[0], quote([best[2]]))
+            best = (score, -line.span.start, lines)
+    return None if best is None else (best[0], quote(best[2]))
 
 
-def presence(option: str, line: Line, shelf: Shelf) -> float:
-    """How surely an option stands in a line, 0..1: as it is written 1, all its words apart 0.85."""
+def _units(shelf: Shelf) -> Iterable[tuple[Line, ...]]:
+    """What an option may stand in: a spoken line, a block of on-screen text; then sentences that run over lines."""
+    seen: set[tuple[int, ...]] = set()
+    for line in shelf.all_lines:
+        for unit in ((line,), shelf.block(line) if line.stream == "written" else shelf.sentence(line)):
+            key = tuple(id(x) for x in unit)
+            if key not in seen:
+                seen.add(key)
+                yield unit
+
+
+def presence(option: str, text: str, shelf: Shelf) -> float:
+    """How surely an option stands in a text, 0..1: as it is written 1, all its words apart 0.85."""
     letters_of = squeezed(option)
-    spelt = [squeezed(digits(v.text) or "") for v in find("code", line.text)]
+    spelt = [squeezed(digits(v.text) or "") for v in find("code", text)]
     if letters_of.isdigit():
-        numbers = [squeezed(t) for t in tokens(line.text)] + [
-            str(NUMBERS[t]) for t in tokens(line.text) if t in NUMBERS
-        ]
+        numbers = [squeezed(t) for t in tokens(text)] + [str(NUMBERS[t]) for t in tokens(text) if t in NUMBERS]
         return 1.0 if letters_of in numbers + spelt else 0.0
-    if len(letters_of) >= 4 and letters_of in squeezed(line.text):
+    if len(letters_of) >= 4 and letters_of in squeezed(text):
         return 1.0
     words = content(option, frame=True) or [w for w in stems(option) if w not in ("a", "an", "the")]
     if not words:
         return 0.0
-    return 0.85 * shelf.rarity.coverage(words, line.bag) if len(words) > 1 else line.bag.has(words[0])
+    bag = Bag.of(text)
+    return 0.85 * shelf.rarity.coverage(words, bag) if len(words) > 1 else bag.has(words[0])
 
 
 def _by_meaning(shelf: Shelf, draft: Draft, choices: Sequence[str]) -> Chosen | None:

@@ -5,35 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from vagent.agent.answer_types import AnswerType
+from vagent.agent.answer_types import STRICT, AnswerType
 from vagent.agent.plan import Plan
 from vagent.agent.values import Value, ValueType, find
 from vagent.agent.words import content, fold, stem, stems, tokens
-
-STRICT: frozenset[AnswerType] = frozenset(
-    (
-        "money",
-        "date",
-        "year",
-        "month",
-        "weekday",
-        "clock",
-        "duration",
-        "age",
-        "measure",
-        "percent",
-        "colour",
-        "url",
-        "email",
-        "phone",
-        "code",
-        "number",
-        "person",
-        "named",
-        "length",
-    )
-)
-"""Types whose values can be recognised: without one in the evidence there is no answer."""
 
 _FINDERS: Mapping[AnswerType, tuple[ValueType, ...]] = {
     "when": ("date", "clock", "duration"),

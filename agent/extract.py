@@ -12,12 +12,14 @@ from vagent.agent.phrases import says
 from vagent.agent.plan import Plan, Task
 from vagent.agent.safe import quoted
 from vagent.agent.shelf import Line, Shelf
-from vagent.agent.support import ENOUGH
+from vagent.agent.support import ENOUGH, Support
 from vagent.agent.values import digits
 from vagent.agent.words import content, squeezed
 from vagent.tools.time import Span
 
 _QUOTES = 3  # citations of one answer, at most
+_MANY = 8  # rows of evidence in a stretch of time that an answer can list
+_UNSURE = 0.6  # highest probability of an answer that lists texts without knowing which is meant
 _SCREENS = 5  # citations of a vague question about on-screen text, at most
 _CLOSE = 0.12  # a passage whose score is within this of the best one is cited too
 _LENGTH = 240  # characters of one quote
@@ -37,17 +39,29 @@ def _find(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     ranked = rank(plan, shelf, leads)
     if not ranked:
         return Draft(missing="No evidence has been indexed for what was asked.")
-    best = ranked[0]
-    # Where the words cannot tell a few texts on the screen apart, all of them are shown.
-    vague = best.support.few > 0 and best.support.coverage <= 0.5 and not best.support.typed
-    chosen = _distinct(ranked, -1.0 if vague else best.score - _CLOSE, _SCREENS if vague else _QUOTES)
-    nearest = tuple(quote_of(r.passage, shelf) for r in _distinct(ranked, -1.0, _QUOTES))
-    if best.support.probability < ENOUGH:
-        return Draft(missing=_why(plan, best), leads=nearest, probability=best.support.probability)
-    short = _short(plan, best)
-    quotes = tuple(dict.fromkeys(quote_of(r.passage, shelf) for r in chosen))
-    text = " ".join(says(q) for q in quotes) if vague else _sentence(short, quotes[0], shelf)
-    return Draft(text, short, quotes, best.support.probability, leads=nearest)
+    support = ranked[0].support
+    if support.probability < ENOUGH:
+        nearest = tuple(quote_of(r.passage, shelf) for r in _distinct(ranked, -1.0, _QUOTES))
+        return Draft(missing=_why(plan, ranked[0]), leads=nearest, probability=support.probability)
+    short, quotes = _short(plan, ranked[0]), cited(ranked, shelf)
+    text = " ".join(says(q) for q in quotes) if _vague(support) else _sentence(short, quotes[0], shelf)
+    return Draft(text, short, quotes, min(support.probability, _UNSURE) if _vague(support) else support.probability)
+
+
+def cited(ranked: Sequence[Ranked], shelf: Shelf) -> tuple[Quote, ...]:
+    """The quotes of an answer: the best passage and those close to it.
+
+    Where a question's words cannot tell a few texts on the screen apart, all of these are shown.
+    """
+    if _vague(ranked[0].support):
+        chosen = _distinct(ranked, -1.0, _SCREENS)
+    else:
+        chosen = _distinct(ranked, ranked[0].score - _CLOSE, _QUOTES)
+    return tuple(dict.fromkeys(quote_of(r.passage, shelf) for r in chosen))
+
+
+def _vague(support: Support) -> bool:
+    return support.few > 0 and support.coverage <= 0.5 and not support.typed
 
 
 def _sentence(short: str | None, first: Quote, shelf: Shelf) -> str:
@@ -156,6 +170,8 @@ def _at_time(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     if not lines or plan.kind == "visual":
         return Draft(missing="Nothing was said or written there, as far as the index shows.")
     rows: dict[int, list[Line]] = {}
+    if len({line.evidence.id for line in lines}) > _MANY:
+        return _find(plan, shelf, leads)
     for line in lines:
         rows.setdefault(line.evidence.id, []).append(line)
     middle = plan.hint.within(shelf.duration).middle
@@ -168,7 +184,11 @@ def _at_time(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
 def _neighbour(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """What comes directly after, or before, a quoted line."""
     wanted = max(plan.quoted, key=len)
-    scored = [(quote_match(wanted, line), -i, line) for i, line in enumerate(shelf.all_lines)]
+    words = content(wanted, frame=True)
+    scored = [
+        (max(quote_match(wanted, line), shelf.rarity.coverage(words, line.bag) if words else 0.0), -i, line)
+        for i, line in enumerate(shelf.all_lines)
+    ]
     score, _, anchor = max(scored, default=(0.0, 0, None), key=lambda x: x[:2])
     if anchor is None or score < 0.6:
         return _find(plan, shelf, leads)

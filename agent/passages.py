@@ -21,6 +21,7 @@ from vagent.tools.time import Span
 _ALL = 48  # so many lines are all considered; of more, the best by words and those that search found
 _LINES = 32  # lines of each of these two sorts
 _TOGETHER = 10  # lines of on-screen text that are one passage, at most
+_NEAR = 1.0  # seconds from the stretch that a question names
 _TEXTS = 120  # passages embedded for one question, at most
 
 
@@ -151,10 +152,10 @@ def _placed(plan: Plan, passage: Passage, shelf: Shelf) -> float:
 
 
 def _few(plan: Plan, passage: Passage, shelf: Shelf) -> float:
-    """Near 1 where the question asks for on-screen text and there is hardly any other."""
-    if plan.kind != "text" or passage.core.stream != "written":
+    """Near 1 where the question asks for the wording of on-screen text, and there is hardly any other."""
+    if not plan.text_itself or passage.core.stream != "written":
         return 0.0
-    return max(0.0, 1.0 - (shelf.screens - 1) / 8)
+    return max(0.0, 1.0 - (shelf.screens - 1) / 20)
 
 
 def _context(passage: Passage, shelf: Shelf) -> Bag:
@@ -199,6 +200,8 @@ def _passages(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Passage]:
 
 def _candidates(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Line]:
     lines = shelf.all_lines
+    if plan.hint is not None and plan.hint.strict:
+        lines = tuple(x for x in lines if x.span.gap(plan.hint.within(shelf.video(x.evidence.video).duration)) <= _NEAR)
     if len(lines) <= _ALL:
         return list(lines)
     wanted = {number: place for place, number in enumerate(leads)}

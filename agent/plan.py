@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from vagent.agent.answer_types import TYPE_WORDS, AnswerType, expected_type
+from vagent.agent.answer_types import STRICT, TYPE_WORDS, AnswerType, expected_type
 from vagent.agent.hints import TimeHint, quotes, time_hint
 from vagent.agent.words import FRAME, ORDINALS, content, fold, stem, tokens
 from vagent.index.records import Kind
@@ -38,6 +38,7 @@ class Plan:
         quoted: strings in quotation marks.
         hint: the stretch of time that the question names.
         items: things to be put in order, or looked for, where the question lists them.
+        text_itself: the question asks for the wording of on-screen text, whatever it says.
         head: stem of what is counted, in "how many ...".
         edge: ``first`` or ``last`` when the question asks for that one.
         relation: ``after`` or ``before`` for neighbours.
@@ -53,6 +54,7 @@ class Plan:
     quoted: tuple[str, ...] = ()
     hint: TimeHint | None = None
     items: tuple[str, ...] = ()
+    text_itself: bool = False
     head: str | None = None
     edge: Literal["first", "last"] | None = None
     relation: Literal["after", "before"] | None = None
@@ -73,8 +75,8 @@ _SPEECH = re.compile(
     re.I,
 )
 _TEXT = re.compile(
-    r"\b(?:on-?screen text|on (?:the )?screen|text|captions?|captioned|overlays?|written|titles?|credits?|slides?|heading"
-    r"|headline|bullet|sign|poster|banner|label"
+    r"\b(?:on-?screen text|on (?:the )?screen|text|captions?|captioned|overlays?|written|titles?|credits?|slides?"
+    r"|heading|headline|bullet|sign|poster|banner|label"
     r"|letters?|reads?|logo|watermark|web ?address|url|website|e-?mail|printed|typed|board|page|menu|letters"
     r"|spelled|card|inscription|whiteboard)\b",
     re.I,
@@ -94,14 +96,18 @@ _VISUAL = re.compile(
     re.I,
 )
 
-_COLOUR = re.compile(r"\bcolou?rs?\b", re.I)
+_TEXT_ITSELF = re.compile(
+    r"\b(?:what|which)\b(?: \w+){0,3}? (?:text|titles?|words?|headings?|letters?|sign|caption|name|phrase|sentence"
+    r"|message|label|logo|inscription)\b|\bwhat (?:\w+ )?(?:is|does|do|can|was)\b.*\b(?:written|read|says?)\b",
+    re.I,
+)
 _FILE = re.compile(
     r"\b(?:audio|sound|subtitle|video|caption)\s+(?:tracks?|streams?)\b|\b(?:which|what|how many) (?:audio "
     r"|subtitle )?languages?\b.*\b(?:tracks?|subtitles?|audio|file|available)\b"
     r"|\bsubtitle languages?\b|\b(?:resolution|frame ?rate|fps|codecs?|container|file (?:size|format|type)"
     r"|bit ?rate|aspect ratio|how big is the file)\b"
-    r"|\bhow long (?:is|does) (?:the|this) (?:video|film|movie|file|clip|recording|whole (?:video|film|thing))\b|\b(?:duration"
-    r"|length|running time|runtime) of the (?:video|film|movie|file|clip|recording)\b",
+    r"|\bhow long (?:is|does) (?:the|this) (?:video|film|movie|file|clip|recording|whole (?:video|film|thing))\b"
+    r"|\b(?:duration|length|running time|runtime) of the (?:video|film|movie|file|clip|recording)\b",
     re.I,
 )
 _WHOLE = re.compile(
@@ -195,6 +201,7 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
         quoted=quoted,
         hint=hint,
         items=_items(question, quoted, choices) if task == "order" else (),
+        text_itself=kind == "text" and expects not in STRICT and _TEXT_ITSELF.search(question) is not None,
         head=_head(question),
         edge=None if edge is None else ("first" if edge.group("first") else "last"),
         relation=_relation(question),
@@ -220,7 +227,11 @@ def _task(question: str, expects: AnswerType, quoted: tuple[str, ...], hint: Tim
         return "when"
     if _NEIGHBOUR.search(question) and quoted:
         return "neighbour"
-    if hint is not None and hint.strict and (expects == "quote" or not content(_without_times(question))):
+    if (
+        hint is not None
+        and hint.strict
+        and (expects == "quote" or not content(_without_times(question)) or _TEXT_ITSELF.search(question))
+    ):
         return "at_time"
     if _MENTION.search(question):
         return "mention"
@@ -244,8 +255,8 @@ def _kind(question: str, expects: AnswerType) -> tuple[QuestionKind, int]:
     text = len(_TEXT.findall(question)) + (2 if expects in ("url", "email") else 0)
     visual = len(_VISUAL.findall(question))
     if speech > text:
-        # Colours can be said; a question about what is said is not about what is seen.
-        return "speech", visual - len(_COLOUR.findall(question))
+        # "What does the woman in red say?" is about what is said; how she looks only tells her from others.
+        return "speech", 0
     if text:
         return "text", 0 if expects in ("quote", "free", "named") else visual
     return ("visual" if visual else "any"), visual

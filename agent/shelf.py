@@ -143,8 +143,8 @@ class Shelf:
 
     @cached_property
     def _punctuated(self) -> frozenset[tuple[int, Stream]]:
-        """Streams of which at least every third line ends a sentence."""
-        return frozenset(key for key, lines in self._streams.items() if 3 * sum(map(_ends, lines)) >= len(lines))
+        """Streams of which at least every sixth line ends a sentence."""
+        return frozenset(key for key, lines in self._streams.items() if 6 * sum(map(_ends, lines)) >= len(lines))
 
     @cached_property
     def screens(self) -> int:

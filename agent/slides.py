@@ -16,7 +16,7 @@ _QUOTED = 12  # lines of a slide that are quoted
 
 
 def slides(shelf: Shelf) -> list[list[Line]]:
-    """The lines of each slide, by time. A text that builds up line by line is one slide; a logo that stays is no hold."""
+    """The lines of each slide, by time: what builds up line by line is one slide, whatever logo stays on."""
     found: list[list[Line]] = []
     for line in sorted((x for x in shelf.all_lines if x.stream == "written"), key=lambda x: (x.span.start, x.place)):
         current = found[-1] if found else []

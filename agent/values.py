@@ -126,7 +126,8 @@ _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
     "age": re.compile(
         rf"{_AMOUNT}[- ](?:years?|months?|weeks?|days?)[- ]?(?:old|of age)?\b"
         rf"|\b(?:age[ds]?|am|is|are|i'm|he's|she's|turned|turns|turning)"
-        rf"\s+(?P<value>{_AMOUNT})\b(?!-\w)(?!\s*(?:%|percent|{_UNIT}|{_SPAN_UNIT})(?!\w))(?![- ](?:years?|months?|weeks?|days?)\b)",
+        rf"\s+(?P<value>{_AMOUNT})\b(?!-\w)"
+        rf"(?!\s*(?:%|percent|{_UNIT}|{_SPAN_UNIT})(?!\w))(?![- ](?:years?|months?|weeks?|days?)\b)",
         re.I,
     ),
     "measure": re.compile(rf"{_AMOUNT}(?:\s(?:point|and a half|and|to|or)\s{_AMOUNT})?[ -]?(?:{_UNIT})(?!\w)", re.I),

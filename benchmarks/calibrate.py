@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.agent.memory import documents, index_of, minilm
 
+from tests.agent.memory import documents, index_of, minilm
 from vagent.agent.ask import ask
-from vagent.agent.extract import quote_of
+from vagent.agent.extract import cited
 from vagent.agent.passages import rank
 from vagent.agent.plan import understand
 from vagent.agent.shelf import Shelf
@@ -66,10 +66,11 @@ def collect(name: str) -> list[Row]:
             plan, shelf = understand(asked["question"], duration=index.videos[1].duration), Shelf(index, [1])
             if plan.task == "find":
                 leads = [hit.evidence.id for moment in index.search(asked["question"]) for hit in moment.hits]
-                best = rank(plan, shelf, leads)[0]
-                row["features"] = np.array(best.support.features())
-                row["right"] = holds(asked["accept"], quote_of(best.passage, shelf).text)
-                row["why"] = f"{plan.expects} {best.support.probability:.2f} {np.round(row['features'], 2)}"
+                ranked = rank(plan, shelf, leads)
+                support = ranked[0].support
+                row["features"] = np.array(support.features())
+                row["right"] = holds(asked["accept"], " ".join(q.text for q in cited(ranked, shelf)))
+                row["why"] = f"{plan.expects} {support.probability:.2f} {np.round(row['features'], 2)}"
             rows.append(row)
     return rows
 

@@ -42,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [q for q in questions if q["kind"] in given.kinds and (not given.videos or q["video"] in given.videos)]
     with tempfile.TemporaryDirectory() as folder:
         library = given.library or Path(folder)
-        rows = [row for video in dict.fromkeys(q["video"] for q in chosen)
-                for row in _video(media / video, [q for q in chosen if q["video"] == video], library, given.preset)]  # fmt: skip
+        rows: list[dict[str, Any]] = []
+        for video in dict.fromkeys(q["video"] for q in chosen):
+            rows += _video(media / video, [q for q in chosen if q["video"] == video], library, given.preset)
     report = {"settings": {"preset": given.preset, "questions": given.questions.name}, "kinds": _summaries(rows)}
     print(_table(report["kinds"]))
     if given.misses:
@@ -190,11 +191,9 @@ def _misses(rows: Sequence[dict[str, Any]]) -> str:
         wrong = row["answered"] if row["kind"] == "unanswerable" else not (row["in_text"] or row["in_quote"])
         choice = "picked" in row and row["picked"] != row["correct_option"]
         if wrong or choice or row["recall@5"] is False:
-            lines.append(
-                f"{row['kind']:12} {row['video'][:22]} | {row['question']} | wanted {row['answer']!r} | "
-                f"{'answered' if row['answered'] else 'declined'} {row['said']['confidence']} | {row['said']['answer'][:160]}"
-                f" | picked {row.get('picked', '-')!r}"
-            )
+            said = f"{'answered' if row['answered'] else 'declined'} {row['said']['confidence']}"
+            parts = [f"{row['kind']:12} {row['video'][:22]}", row["question"], f"wanted {row['answer']!r}", said]
+            lines.append(" | ".join([*parts, row["said"]["answer"][:160], f"picked {row.get('picked', '-')!r}"]))
     return "\n".join(lines)
 
 
