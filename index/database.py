@@ -119,6 +119,27 @@ class Database:
         finally:
             handle.depth -= 1
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside is the state of one moment, whatever others write meanwhile.
+
+        Raises:
+            LibraryError: inside a transaction, which sees what may never come to be.
+        """
+        handle = self._handle()
+        if handle.depth:
+            raise LibraryError("a snapshot cannot be taken inside a transaction", str(self.file))
+        with self._errors():
+            handle.connection.execute("BEGIN")
+        handle.depth += 1
+        try:
+            yield
+        finally:
+            handle.depth -= 1
+            if handle.connection.in_transaction:
+                with self._errors():
+                    handle.connection.execute("ROLLBACK")
+
     @staticmethod
     def _undo(connection: sqlite3.Connection, level: int) -> None:
         if level:
