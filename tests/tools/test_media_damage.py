@@ -123,19 +123,32 @@ class TestDamaged:
         assert gap[2] == "sound does not decode"
 
     def test_a_hole_in_the_container(self, tmp_path, settings):
-        """A stretch of a Matroska file is zeroes: reading goes on behind it, with the right times."""
+        """A stretch of a Matroska file is zeroes: reading goes on behind it with the right times, and says so."""
         path = write_video(
-            tmp_path / "a.mkv", noisy(200), fps=10, gop=10, container_options={"cluster_time_limit": "500"}
-        )
+            tmp_path / "a.mkv", noisy(200), fps=10, gop=10, audio=tone(20),
+            container_options={"cluster_time_limit": "500"},
+        )  # fmt: skip
         data = bytearray(path.read_bytes())
         third = len(data) // 3
-        data[third : third + 60_000] = bytes(60_000)
+        data[third : third + len(data) // 10] = bytes(len(data) // 10)
         path.write_bytes(data)
-        found = frames(read_all(path, settings))
-        times = [f.time for f in found]
+        items = read_all(path, settings)
+        times = [f.time for f in frames(items)]
         assert times[-1] == pytest.approx(19.9)
         assert all(b > a for a, b in itertools.pairwise(times))
         assert all(t * 10 == pytest.approx(round(t * 10), abs=1e-3) for t in times)
+        before, after = max(itertools.pairwise(times), key=lambda pair: pair[1] - pair[0])
+        assert 1.5 < after - before < 3.5
+        picture_gap, sound_gap = sorted(gaps(items), key=lambda g: g[2])
+        assert picture_gap[:2] == pytest.approx((before + 0.1, after), abs=0.02)
+        assert sound_gap[:2] == pytest.approx((before, after), abs=1.0)
+
+    def test_long_pauses_between_pictures_are_no_gaps(self, tmp_path, settings):
+        """A recorded screen on which nothing moves: no picture for ten seconds, and none is missing."""
+        times = [0.0, 0.1, 0.2, 10.0, 10.1, 40.0]
+        for suffix in ("mkv", "mp4"):
+            path = write_video(tmp_path / f"a.{suffix}", noisy(6), times=times)
+            assert gaps(read_all(path, settings)) == []
 
     def test_resuming_behind_damage_gives_the_same_times(self, tmp_path, settings):
         path = write_video(tmp_path / "a.mkv", noisy(100), fps=10, gop=10, audio=tone(10))
@@ -181,6 +194,30 @@ class TestLies:
         found = frames(read_all(path, settings))
         assert [f.time for f in found[:20]] == pytest.approx([i / 10 for i in range(20)])
         assert len(found) == 21
+
+    def test_one_damaged_stamp_in_a_transport_stream(self, tmp_path, settings):
+        """One packet says that hours have passed: neither the pictures nor the sound believe it."""
+        path = write_video(tmp_path / "a.ts", colours(100), fps=10, gop=10, audio=clicks([2.0, 8.0], 10.0))
+        data = bytearray(path.read_bytes())
+        # The presentation stamp of a sound packet in the middle: bits 32..30 stand in the first of its five bytes.
+        starts = [n for n in range(len(data) - 14) if data[n : n + 4] == b"\0\0\1\xc0" and data[n + 7] & 0x80]
+        data[starts[len(starts) // 2] + 9] ^= 0x06
+        path.write_bytes(data)
+        items = read_all(path, settings)
+        assert loud(sound(items)) == pytest.approx([2.0, 8.0], abs=0.15)
+        assert len(sound(items)) < 11 * 16_000
+        assert frames(items)[-1].time == pytest.approx(9.9, abs=0.1)
+
+    def test_joined_streams_whose_clock_leaps_ahead(self, tmp_path, settings):
+        one = write_video(tmp_path / "1.ts", colours(50), fps=10, gop=5, audio=clicks([1.0], 5.0)).read_bytes()
+        other = write_video(tmp_path / "2.ts", colours(50), fps=10, gop=5, audio=clicks([1.0], 5.0), offset=7200)
+        (tmp_path / "both.ts").write_bytes(one + other.read_bytes())
+        items = read_all(tmp_path / "both.ts", settings)
+        assert len(frames(items)) == 100
+        assert frames(items)[-1].time == pytest.approx(10.0, abs=0.3)
+        assert loud(sound(items)) == pytest.approx([1.0, 6.05], abs=0.2)
+        late = read_all(tmp_path / "both.ts", settings, 7.0)
+        assert [f.time for f in frames(late)] == [f.time for f in frames(items) if f.time >= 7.0]
 
 
 SEEDS = range(60)

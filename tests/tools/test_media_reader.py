@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -23,7 +24,8 @@ from tests.media_files import (
 )
 from vagent import configs
 from vagent.errors import SourceError
-from vagent.tools.media import Audio, Frame, Gap, Item
+from vagent.tools.media import Audio, Frame, Gap, Item, MediaInfo, Track
+from vagent.tools.media.clock import FrameClock
 from vagent.tools.media.probe import pick, probe
 from vagent.tools.media.reader import frame_at, frames_at, read
 
@@ -120,6 +122,15 @@ class TestTimes:
         assert times[-1] == pytest.approx(10.0, abs=0.3)
         assert loud(sound(read_all(tmp_path / "both.ts", settings))) == pytest.approx([1.0, 6.05], abs=0.15)
 
+    def test_wrong_presentation_stamps_beside_right_decoding_stamps(self):
+        """As in real VC-1 files: every second picture claims a time before the one that was shown before it."""
+        info = MediaInfo(Path("a.wmv"), "asf", 1, 10.0, 0.0, ())
+        clock = FrameClock(info, Track(0, "video", "vc1", frame_rate=25.0))
+        shown = [n + (1 if n % 2 else -1) for n in range(50)]
+        times = [clock.time(SimpleNamespace(pts=40 * p, dts=40 * n), 0.001) for n, p in enumerate(shown)]
+        assert times[4:] == pytest.approx([n / 25 for n in range(4, 50)])
+        assert all(b > a for a, b in itertools.pairwise(times))
+
     def test_one_picture(self, tmp_path, settings):
         found = frames(read_all(write_video(tmp_path / "a.mp4", colours(1), fps=5), settings))
         assert [f.time for f in found] == [0.0]
@@ -154,7 +165,7 @@ class TestSamples:
 
 class TestResume:
     @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi", "webm", "h264"])
-    @pytest.mark.parametrize("start", [0.05, 3.0, 4.3, 7.0])
+    @pytest.mark.parametrize("start", [0.05, 3.0, 4.3, 5.5, 7.0])
     def test_same_as_the_tail_of_a_full_read(self, tmp_path, settings, suffix, start):
         codec = {"avi": "mpeg4", "webm": "libvpx"}.get(suffix, "libx264")
         audio = None if suffix == "h264" else AudioTrack(clicks([0.5, 3.2, 4.4, 7.5], 9.0), codec=
@@ -217,8 +228,9 @@ class TestFrameAt:
         info = probe(path)
         assert frame_at(info, pick(info, "video"), 0.2).time == pytest.approx(1.0)
 
-    def test_agrees_with_read_everywhere(self, tmp_path, settings):
-        path = write_video(tmp_path / "a.mp4", colours(60), fps=7, gop=13, b_frames=2)
+    @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
+    def test_agrees_with_read_everywhere(self, tmp_path, settings, suffix):
+        path = write_video(tmp_path / f"a.{suffix}", colours(60), fps=7, gop=13, b_frames=2)
         info = probe(path)
         video = pick(info, "video")
         for frame in frames(read_all(path, settings, sample_fps=60))[::7]:

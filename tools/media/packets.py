@@ -22,6 +22,8 @@ _JUMP_AHEAD = 30.0  # ... or leaps ahead further
 _REMEMBERED = 50  # shifts kept to choose from
 _FIT = 2.0  # seconds by which tracks may differ where pieces were joined
 _SEEKABLE = frozenset({"mov", "matroska"})  # containers whose index says exactly where a time is stored
+_SEQUENTIAL = frozenset({"matroska", "flv"})  # containers whose packets lie one behind the other
+_SKIPPED = 4096  # bytes between two packets from which the stretch counts as damaged
 _STATES_END = frozenset({"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "ogg", "mxf"})
 
 
@@ -31,6 +33,7 @@ class Packets:
     Attributes:
         reached: end in seconds of the last packet of any track seen, and ``ends`` the same by track number.
         failure: why reading stopped early, or None.
+        resumed: by track number, the time of the first packet behind the last stretch of bytes that gave none.
     """
 
     def __init__(self, info: MediaInfo, tracks: list[Track], threads: int) -> None:
@@ -44,9 +47,13 @@ class Packets:
         self.reached = 0.0
         self.ends: dict[int, float] = {}
         self.failure: str | None = None
+        self.resumed: dict[int, float] = {}
+        self._place = 0  # where in the file the last packet ends
+        self._behind: set[int] = set()  # tracks that have had no packet since bytes were skipped
 
     def __enter__(self) -> Packets:
         self.container: InputContainer = self._stack.enter_context(opened(self._info.path))
+        self._sequential = any(form in self._info.container for form in _SEQUENTIAL)
         self.streams: dict[int, Any] = {
             n: self.container.streams[n] for n in self._numbers if n < len(self.container.streams)
         }
@@ -143,6 +150,19 @@ class Packets:
             if end > self.ends.get(number, 0.0):
                 self.ends[number] = end
                 self.reached = max(self.reached, end)
+            if self._sequential:
+                self._note_place(packet, number, end)
+
+    def _note_place(self, packet: Any, number: int, time: float) -> None:
+        place = packet.pos
+        if place is None or place < 0:
+            return
+        if self._place and place - self._place > _SKIPPED:
+            self._behind = set(self.streams)
+        if number in self._behind:
+            self._behind.discard(number)
+            self.resumed[number] = time
+        self._place = max(self._place, place + packet.size)
 
     def _base(self, packet: Any) -> float:
         """Seconds of one tick of the packet's clock; remembered, because fractions are slow."""
@@ -209,6 +229,7 @@ class Packets:
 
     def _forget(self) -> None:
         self.reached, self.ends, self.failure = 0.0, {}, None
+        self.resumed, self._place, self._behind = {}, 0, set()
 
 
 class _Joints:

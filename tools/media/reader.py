@@ -193,7 +193,8 @@ class _Sight:
         lost = False
         while self._pending and self._pending[0] <= time + _EDGE:
             lost |= self._shown + _EDGE < self._pending.popleft() < time - _EDGE
-        if time - self._shown > _GAP and (self._broken or (lost and not self._skips)):
+        skipped = self._shown < self._packets.resumed.get(self.track.index, 0.0) <= time + _GAP
+        if time - self._shown > _GAP and (self._broken or skipped or (lost and not self._skips)):
             yield Gap(Span(self._shown, time), reason)
             self._shown = time
 
@@ -228,7 +229,8 @@ class _Hearing:
             self._line.hole = None
             yield from self._line.feed(frame, seconds(frame, self._base, self._offset))
             hole = self._line.hole
-            if hole is not None and self._broken and hole[1] - hole[0] > _GAP:
+            resumed = self._packets.resumed.get(self.track.index, 0.0)
+            if hole is not None and hole[1] - hole[0] > _GAP and (self._broken or hole[0] < resumed <= hole[1] + _GAP):
                 yield Gap(Span(*hole), "sound does not decode")
             self._broken = self._line.failed = 0
 
