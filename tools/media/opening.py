@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vagent.errors import MediaError, SourceError
 
@@ -24,7 +24,7 @@ _FORMATS = (
 )
 _MAX_PIXELS = str(8192 * 8192)  # larger pictures are refused: a damaged header must not eat the memory
 
-_ENCRYPTED_HINT = "is the file complete, and does ffprobe read it?"
+_HINT = "is the file complete, and does ffprobe read it?"
 
 
 def check(path: Path) -> int:
@@ -74,14 +74,14 @@ def opened(path: Path) -> Iterator[InputContainer]:
             container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
         )
     except (FFmpegError, ValueError, OSError) as error:
-        raise MediaError("not a video or audio file", str(path), hint=_ENCRYPTED_HINT) from error
+        raise MediaError("not a video or audio file", str(path), hint=_HINT) from error
     with container:
         yield container
 
 
-def prepare(stream: object, threads: int) -> None:
+def prepare(stream: Any, threads: int) -> None:
     """Decoder options for one stream: ``threads`` processor threads (0: as many as there are), bounded pictures."""
-    context = stream.codec_context  # type: ignore[attr-defined]
+    context = stream.codec_context
     context.thread_count = threads
     if context.type == "video":
         context.thread_type = "AUTO"
