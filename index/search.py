@@ -1,0 +1,158 @@
+"""Search over the evidence of many videos: by words and by meaning, merged into moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from vagent.configs import SearchSettings
+from vagent.index import queries
+from vagent.index.fusion import fuse
+from vagent.index.records import Clip, Evidence, Hit, Moment
+from vagent.index.store import Filters, Store
+from vagent.index.vectors import VectorIndex
+from vagent.tools.embeddings import EmbeddingEngine
+from vagent.tools.time import Span
+
+__all__ = ["Filters", "Searcher"]
+
+_WEAK = 0.9  # factor on the score of evidence from unreliable engines
+_REPEATED = 0.5  # factor on the score of a moment whose text a better moment has already
+_BONUS = 0.3  # part of the second best hit's score that a moment gains
+_NEAR = 5.0  # seconds between evidence of one clip that belongs to one moment
+_ALONG = 0.4  # part of the best score from which other evidence of the clip widens the moment
+
+Channel: TypeAlias = Callable[["Searcher", str, Filters], Sequence[int]]
+
+
+class Searcher:
+    """Search over one library. May be used from several threads.
+
+    Args:
+        store: the library's database, which is only read.
+        folder: the library's folder, where the vectors are cached.
+        engine: what embeds a query; None: search goes by words alone.
+        settings: the ``search`` section.
+    """
+
+    def __init__(self, store: Store, folder: Path, engine: EmbeddingEngine | None, settings: SearchSettings) -> None:
+        self.store = store
+        self.engine = engine
+        self.settings = settings
+        self.vectors = None if engine is None else VectorIndex(store, folder, engine.model, engine.dimension, settings)
+
+    def hits(self, query: str, filters: Filters | None = None) -> list[Hit]:
+        """Evidence rows that match, best first: the channels' rankings fused.
+
+        Raises:
+            QuestionError: the query is empty or too long.
+            LibraryError: the library's vectors are another model's.
+        """
+        filters = filters or Filters()
+        queries.words(query)
+        rankings = {name: channel(self, query, filters) for name, channel in CHANNELS.items()}
+        rows = {row.id: row for row in self.store.evidence(ids=sorted({i for ids in rankings.values() for i in ids}))}
+        present = {name: [i for i in ids if i in rows] for name, ids in rankings.items()}
+        weights = {number: _WEAK for number, row in rows.items() if row.weak}
+        return [Hit(rows[f.id], f.score, f.ranks) for f in fuse(present, self.settings.rrf_k, weights)]
+
+    def search(self, query: str, *, filters: Filters | None = None, limit: int | None = None) -> list[Moment]:
+        """Moments that match, best first; evidence of one clip that lies close together is one moment.
+
+        Args:
+            query: words or a question.
+            filters: which evidence may be used.
+            limit: how many moments; None: as the settings say.
+
+        Raises:
+            QuestionError: the query is empty or too long.
+            LibraryError: the library's vectors are another model's.
+        """
+        groups = self._groups(self.hits(query, filters))
+        smoothed = [replace(group, score=group.score + self._neighbours(group, groups)) for group in groups]
+        ranked = _thinned(sorted(smoothed, key=_order))[: limit or self.settings.limit]
+        videos = {video: self.store.video(video) for video in {group.video for group in ranked}}
+        return [Moment(videos[group.video], group.span, group.score, group.hits) for group in ranked]
+
+    def _groups(self, hits: Sequence[Hit]) -> list[_Group]:
+        clips = {video: self.store.clips(video) for video in {hit.evidence.video for hit in hits}}
+        found: dict[tuple[int, int, int], list[Hit]] = {}
+        for hit in hits:
+            found.setdefault(_place(hit.evidence, clips[hit.evidence.video]), []).append(hit)
+        return [_group(members) for members in found.values()]
+
+    def _neighbours(self, group: _Group, groups: Iterable[_Group]) -> float:
+        """What a moment gains from the best one right before or after it: what is talked about goes on for a while."""
+        near = [
+            other.score
+            for other in groups
+            if other is not group and other.video == group.video and other.span.gap(group.span) <= _NEAR
+        ]
+        return self.settings.neighbour * max(near, default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The hits that become one moment."""
+
+    video: int
+    span: Span
+    score: float
+    hits: tuple[Hit, ...]
+
+
+def _place(row: Evidence, clips: Sequence[Clip]) -> tuple[int, int, int]:
+    """What is grouped: evidence by the clip it lies in; what is longer than its clip stands by itself."""
+    best = max(clips, key=lambda clip: (clip.span.overlap(row.span), -clip.span.gap(row.span)), default=None)
+    if best is None or row.span.duration > best.span.duration:
+        return row.video, 0, row.id
+    return row.video, best.id, 0
+
+
+def _group(members: Sequence[Hit]) -> _Group:
+    """The moment around the best hit: the good hits that lie close to it belong to it, so that its span is tight."""
+    best = members[0]
+    span, taken = best.evidence.span, [best]
+    for hit in sorted(members[1:], key=lambda h: h.evidence.span.gap(best.evidence.span)):
+        if hit.score >= _ALONG * best.score and hit.evidence.span.gap(span) <= _NEAR:
+            span, taken = span.union(hit.evidence.span), [*taken, hit]
+    taken.sort(key=lambda hit: (-hit.score, hit.evidence.id))
+    # Several hits in one place speak for it, but no number of poor ones outweighs a good one.
+    score = best.score + _BONUS * max((hit.score for hit in taken[1:]), default=0.0)
+    return _Group(best.evidence.video, span, score, tuple(taken))
+
+
+def _order(group: _Group) -> tuple[float, int, float, float]:
+    return -group.score, group.video, group.span.start, group.span.end
+
+
+def _thinned(groups: Sequence[_Group]) -> list[_Group]:
+    """Groups whose best text was there before go behind those that say something new."""
+    seen: set[str] = set()
+    ranked = []
+    for group in groups:
+        text = " ".join(group.hits[0].evidence.text.casefold().split())
+        ranked.append(replace(group, score=group.score * _REPEATED) if text in seen else group)
+        seen.add(text)
+    return sorted(ranked, key=_order)
+
+
+def _lexical(searcher: Searcher, query: str, filters: Filters) -> Sequence[int]:
+    store, limit = searcher.store, searcher.settings.channel_hits
+    anywhere = Filters()
+    wanted = queries.forgiven(queries.words(query), lambda word: bool(store.match([word], anywhere, 1)), store.terms)
+    return [number for number, _ in store.match(wanted, filters, limit)]
+
+
+def _dense(searcher: Searcher, query: str, filters: Filters) -> Sequence[int]:
+    if searcher.engine is None or searcher.vectors is None:
+        return []
+    allowed = None if filters.empty else searcher.store.evidence_ids(filters)
+    _, ids = searcher.vectors.search(searcher.engine.embed([query]), searcher.settings.channel_hits, allowed)
+    return [int(number) for number in ids[0] if number >= 0]
+
+
+CHANNELS: Mapping[str, Channel] = {"lexical": _lexical, "dense": _dense}
+"""The channels of a search: each ranks evidence rows for a query. A further sense is one function and one line."""
