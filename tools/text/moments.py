@@ -35,6 +35,12 @@ class Moments:
             while len(self._kept) > 1 and self._kept[1][0] <= before + 1e-6:
                 self._kept.popleft()
 
+    @property
+    def earliest(self) -> float | None:
+        """The time of the oldest signature kept, in seconds; None where there is none."""
+        with self._lock:
+            return self._kept[0][0] if self._kept else None
+
     def changed(self, box: Box, after: float, until: float) -> float:
         """The time in (after, until], in seconds, from which on the picture within ``box`` looks as it does at
         ``until`` and no longer as it did at ``after``; ``until`` where that cannot be told.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from vagent.tools.text import Box, TextLine
@@ -19,9 +20,9 @@ _GAP = 2.0  # seconds that a text may be away and still be the same appearance
 class TextSpan:
     """Lines that appeared on the screen together, near each other, and went together.
 
-    A slide that builds up gives one span for each step: every bullet has the time when *it* appeared, and ``context``
-    has the rest of its block as it was when most complete. So "When does bullet 3 appear?" is answered by the ``span``
-    of its own row, and "How many bullets are there?" by ``block`` of any of the rows.
+    A slide that builds up gives one span for each step: every bullet has the time when *it* appeared, and ``block`` has
+    all lines that stood together when there were most of them. So "When does bullet 3 appear?" is answered by the time
+    of its own span, and "How many bullets are there?" by ``block`` of any of the spans.
 
     Attributes:
         span: ``start``: when it appeared; ``end``: when it was no longer there.
@@ -29,55 +30,48 @@ class TextSpan:
         confidence: mean over the lines, 0..1.
         box: around the lines, where they were last seen.
         lines: the lines with their own boxes, in reading order; joined they are ``text``.
-        context: the other lines of the block when it was most complete, in reading order.
-        place: how many of the ``context`` lines are read before the lines of this span.
+        block: texts of all lines of the block when it was most complete, those of this span among them, in reading
+            order; empty where this span is the whole block.
     """
 
     span: Span
     text: str
     confidence: float
     box: Box
-    lines: tuple[TextLine, ...] = ()
-    context: tuple[str, ...] = ()
-    place: int = 0
-
-    @property
-    def block(self) -> tuple[str, ...]:
-        """All lines of the block when it was most complete, in reading order, this span's own among them."""
-        return (*self.context[: self.place], *self.text.split("\n"), *self.context[self.place :])
+    lines: tuple[TextLine, ...]
+    block: tuple[str, ...] = ()
 
     def to_extra(self) -> dict[str, Any]:
-        """What an evidence row keeps beside time, text and confidence: ``box``, ``lines`` and, where there is more in
-        the block, ``context`` and ``place``. JSON values only.
+        """What an evidence row keeps beside time, text and confidence: ``box``, ``lines`` ([text, confidence, left,
+        top, right, bottom] each) and ``block`` where there is more than the lines. JSON values only.
         """
         extra: dict[str, Any] = {
             "box": [round(v, 4) for v in self.box],
             "lines": [[line.text, round(line.confidence, 4), *(round(v, 4) for v in line.box)] for line in self.lines],
         }
-        if self.context:
-            extra |= {"context": list(self.context), "place": self.place}
+        if self.block:
+            extra["block"] = list(self.block)
         return extra
 
     @classmethod
     def from_extra(cls, span: Span, text: str, confidence: float, extra: Mapping[str, Any]) -> TextSpan:
         """The span that ``to_extra`` was called on, numbers rounded."""
         lines = tuple(TextLine(_box(values), str(t), float(c)) for t, c, *values in extra.get("lines", ()))
-        context = tuple(map(str, extra.get("context", ())))
-        return cls(span, text, confidence, _box(extra["box"]), lines, context, int(extra.get("place", 0)))
+        return cls(span, text, confidence, _box(extra["box"]), lines, tuple(map(str, extra.get("block", ()))))
 
 
-def joined(span: Span, lines: Sequence[TextLine], context: Sequence[str] = (), place: int = 0) -> TextSpan:
-    """One span of lines given in reading order."""
+def joined(span: Span, lines: Sequence[TextLine], block: Sequence[str] = ()) -> TextSpan:
+    """One span of lines given in reading order; ``block`` counts only where it holds more than they."""
     confidence = sum(line.confidence for line in lines) / len(lines)
     text = "\n".join(line.text for line in lines)
     box = around([line.box for line in lines])
-    return TextSpan(span, text, confidence, box, tuple(lines), tuple(context), place)
+    return TextSpan(span, text, confidence, box, tuple(lines), tuple(block) if len(block) > len(lines) else ())
 
 
 def fold(spans: Iterable[TextSpan], gap: float = _GAP) -> list[TextSpan]:
-    """The spans in order of time, one for each text: equal neighbours joined (across a checkpoint, or where a text was
-    missed for at most ``gap`` seconds), the better reading kept, fragments of a longer reading that stands there at the
-    same time dropped. Folding what is folded changes nothing.
+    """The spans in order of time, one for each text: a line that goes on in a later span (across a checkpoint, or after
+    it was missed for at most ``gap`` seconds) becomes one span with its best reading, and a fragment of a longer
+    reading that stands there at the same time is dropped. Folding what is folded changes nothing.
     """
     found = sorted(spans, key=_in_order)
     while (once := _fold_once(found, gap)) != found:
@@ -86,45 +80,78 @@ def fold(spans: Iterable[TextSpan], gap: float = _GAP) -> list[TextSpan]:
 
 
 def _fold_once(spans: list[TextSpan], gap: float) -> list[TextSpan]:
-    kept: list[TextSpan] = []
-    recent: list[int] = []  # places in `kept` that a later span may still join
-    for span in spans:
-        recent = [i for i in recent if kept[i].span.end + gap >= span.span.start]
-        for i in reversed(recent):
-            if (one := _one_of(kept[i], span, gap)) is not None:
-                kept[i] = one
+    done: list[TextSpan] = []
+    recent: list[TextSpan] = []  # what a later span may still go on from
+    queue = deque(spans)
+    while queue:
+        span = queue.popleft()
+        done += [r for r in recent if r.span.end + gap < span.span.start]
+        recent = [r for r in recent if r.span.end + gap >= span.span.start]
+        for earlier in reversed(recent):
+            if (settled := _settled(earlier, span, gap)) is not None:
+                recent.remove(earlier)
+                queue.extendleft(sorted(settled, key=_in_order, reverse=True))
                 break
         else:
-            recent.append(len(kept))
-            kept.append(span)
-    return sorted(kept, key=_in_order)
+            recent.append(span)
+    return sorted(done + recent, key=_in_order)
 
 
-def _one_of(a: TextSpan, b: TextSpan, gap: float) -> TextSpan | None:
-    """Both as one span, or None where they are two; ``a`` does not start after ``b``."""
-    if a.span.gap(b.span) > gap or overlap(a.box, b.box) < _SAME_PLACE:
+def _settled(a: TextSpan, b: TextSpan, gap: float) -> list[TextSpan] | None:
+    """What the two come to, with fewer lines in all; None where they have nothing to do with each other."""
+    if a.span.gap(b.span) > gap or not overlap(a.box, b.box):
         return None
-    if same_lines(a.text, b.text):
-        best = max(a, b, key=lambda s: (s.confidence * s.span.duration, s.text))
-        fuller = max(a, b, key=lambda s: len(s.context))
-        return replace(best, span=a.span.union(b.span), context=fuller.context, place=fuller.place)
+    same = _common(a, b)
+    if not same:
+        return _without_fragment(a, b)
+    block = max((s.block or _texts(s) for s in (a, b)), key=len)
+    best = [max((one, a), (other, b), key=_weight)[0] for one, other in same]
+    parts = [joined(a.span.union(b.span), best, block)]
+    for span, taken in ((a, [one for one, _ in same]), (b, [other for _, other in same])):
+        if rest := [line for line in span.lines if line not in taken]:
+            parts.append(joined(span.span, rest, span.block or _texts(span)))
+    return parts
+
+
+def _common(a: TextSpan, b: TextSpan) -> list[tuple[TextLine, TextLine]]:
+    """Lines that are in both spans, in ``a``'s order."""
+    pairs: list[tuple[TextLine, TextLine]] = []
+    free = list(b.lines)
+    for line in a.lines:
+        for other in free:
+            if overlap(line.box, other.box) >= _SAME_PLACE and _same(line.text, other.text):
+                pairs.append((line, other))
+                free.remove(other)
+                break
+    return pairs
+
+
+def _same(a: str, b: str) -> bool:
+    return alike(a, b, 0.9) and not grew(a, b) and not grew(b, a)
+
+
+def _weight(one: tuple[TextLine, TextSpan]) -> tuple[float, str]:
+    line, span = one
+    return line.confidence * (span.span.duration + 0.01), line.text
+
+
+def _texts(span: TextSpan) -> tuple[str, ...]:
+    return tuple(line.text for line in span.lines)
+
+
+def _without_fragment(a: TextSpan, b: TextSpan) -> list[TextSpan] | None:
+    """The longer of two readings of one place, where the shorter is part of it all the time it is there."""
+    if overlap(a.box, b.box) < _SAME_PLACE:
+        return None
     for long, short in ((a, b), (b, a)):
         covered = long.span.start <= short.span.start and short.span.end <= long.span.end
-        if covered and key(short.text) in key(long.text) and letters(short.text) < letters(long.text):
-            return long
+        if covered and key(short.text) in key(long.text) and len(short.lines) <= len(long.lines) and long != short:
+            return [long] if letters(short.text) < letters(long.text) else None
     return None
 
 
-def same_lines(a: str, b: str) -> bool:
-    """True where two texts are readings of the same lines."""
-    one, other = a.split("\n"), b.split("\n")
-    if len(one) == len(other):
-        return all(alike(x, y, 0.9) and not grew(x, y) and not grew(y, x) for x, y in zip(one, other, strict=True))
-    return key(a) == key(b) != ""
-
-
-def _in_order(span: TextSpan) -> tuple[float, float, Box, str]:
-    return span.span.start, span.span.end, (span.box[1], span.box[0], span.box[3], span.box[2]), span.text
+def _in_order(span: TextSpan) -> tuple[float, Box, float, str]:
+    return span.span.start, (span.box[1], span.box[0], span.box[3], span.box[2]), span.span.end, span.text
 
 
 def _box(values: Sequence[float]) -> Box:

@@ -212,9 +212,11 @@ class TextReader:
         return track.attempts < _ATTEMPTS and (line is None or line.confidence < _SURE)
 
     def _when(self, box: Box, time: float) -> float:
-        if self._moments is None or self._last is None:
+        if self._moments is None:
             return time
-        return self._moments.changed(box, self._last, time)
+        # A reader that takes over at a checkpoint still has the frames since the last sample of the one before.
+        since = self._moments.earliest if self._last is None else self._last
+        return time if since is None else self._moments.changed(box, since, time)
 
     def _legible(self, line: TextLine) -> bool:
         return line.confidence >= self._least and letters(line.text) > 0
@@ -280,11 +282,9 @@ class TextReader:
         lines = [line for t in group if (line := t.line()) is not None]
         order = reading_order([line.box for line in lines], self._aspect)
         fullest = max((t.beside for t in group), key=len)
-        own = [i for i, t in enumerate(fullest) if t in group]
-        others = [i for i, t in enumerate(fullest) if t not in group and self._counts(t)]
         span = Span(min(t.start for t in group), max(t.end for t in group))
-        place = sum(i < min(own) for i in others) if own else len(others)
-        return joined(span, [lines[i] for i in order], [_text(fullest[i]) for i in others], place)
+        block = [_text(t) for t in fullest if t in group or self._counts(t)]
+        return joined(span, [lines[i] for i in order], block)
 
 
 def _text(track: _Track) -> str:
