@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from vagent.errors import LibraryBusyError, LibraryCorruptError, LibraryError, StorageError, TimeError
 from vagent.index import schema
@@ -71,6 +71,12 @@ class Database:
         self._lock = threading.Lock()
         self._closed = False
         self._prepare()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Closes the connections of all threads; none may be in use."""
@@ -252,6 +258,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise self._translate(error) from error
+        except UnicodeDecodeError as error:  # the message of sqlite3 itself quotes what it cannot read
+            raise self._corrupt(str(error)) from error
 
     def _translate(self, error: sqlite3.Error) -> LibraryError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits refine it
