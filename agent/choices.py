@@ -166,10 +166,13 @@ def _enough(plan: Plan, score: float, alone: bool) -> bool:
 
 def _support(plan: Plan, shelf: Shelf, option: str, ranked: Sequence[Ranked]) -> tuple[float, Quote] | None:
     """How well the best place that holds the option fits the question, and that place; None where nothing holds it."""
-    scores: dict[int, float] = {}
+    near_by: dict[int, float] = {}
+    alone: dict[int, float] = {}
     for one in ranked:
         for line in one.passage.lines:
-            scores[id(line)] = max(scores.get(id(line), 0.0), one.support.probability)
+            near_by[id(line)] = max(near_by.get(id(line), 0.0), one.support.probability)
+            if len(one.passage.lines) == 1:
+                alone[id(line)] = one.support.probability
     best: tuple[float, float, tuple[Line, ...]] | None = None
     for lines in _units(shelf):
         line = lines[0]
@@ -178,7 +181,9 @@ def _support(plan: Plan, shelf: Shelf, option: str, ranked: Sequence[Ranked]) ->
             continue
         near = " ".join(x.text for x in shelf.around(line, 2, 1))
         related = 0.6 * _overlap(set(plan.words), set(stems(near))) if plan.words else 0.2
-        score = present * (0.3 + max(related, *(scores.get(id(x), 0.0) for x in lines)))
+        around = max(related, *(near_by.get(id(x), 0.0) for x in lines))
+        itself = max(alone.get(id(x), 0.0) for x in lines)
+        score = present * (0.3 + 0.6 * around + 0.4 * itself)
         if plan.kinds and plan.kind != "visual" and line.evidence.kind not in plan.kinds:
             score *= 0.7
         if best is None or score > best[0]:

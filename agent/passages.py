@@ -15,7 +15,7 @@ from vagent.agent.plan import Plan
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.support import Support
 from vagent.agent.values import Value
-from vagent.agent.words import Bag, content, fold, squeezed
+from vagent.agent.words import Bag, content, fold, squeezed, stems
 from vagent.tools.time import Span
 
 _ALL = 48  # so many lines are all considered; of more, the best by words and those that search found
@@ -97,7 +97,8 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
             similarity=float(similarity),
             typical=typical,
             bag=passage.bag,
-            around=_context(passage, shelf),
+            around=Bag.of(near := _context(passage, shelf)),
+            near_words=stems(near),
             typed=_typed(plan, passage, values),
             literal=max((quote_match(q, line) for q in plan.quoted for line in passage.lines), default=0.0),
             placed=_placed(plan, passage, shelf),
@@ -158,9 +159,8 @@ def _few(plan: Plan, passage: Passage, shelf: Shelf) -> float:
     return max(0.0, 1.0 - (shelf.screens - 1) / 20)
 
 
-def _context(passage: Passage, shelf: Shelf) -> Bag:
-    lines = shelf.around(passage.core, 3, 2)
-    return Bag.of(" ".join(line.text for line in lines))
+def _context(passage: Passage, shelf: Shelf) -> str:
+    return " ".join(line.text for line in shelf.around(passage.core, 3, 2))
 
 
 def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]) -> float:

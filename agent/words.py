@@ -80,7 +80,7 @@ _ENDINGS = (
     ("ness", ""), ("ically", "ic"), ("ously", "ous"), ("ingly", ""), ("edly", ""), ("ising", "ize"), ("izing", "ize"),
     ("ised", "ize"), ("ized", "ize"), ("ise", "ize"), ("ies", "y"), ("ied", "y"), ("sses", "ss"), ("ches", "ch"),
     ("shes", "sh"), ("xes", "x"), ("ings", ""), ("ing", ""), ("ers", ""), ("er", ""), ("ors", ""), ("or", ""),
-    ("ed", ""), ("es", ""), ("ly", ""), ("s", ""), ("e", ""),
+    ("ed", ""), ("es", ""), ("ly", ""), ("s", ""),
 )  # fmt: skip
 
 
@@ -127,8 +127,17 @@ def _cut(word: str) -> str:
 
 
 def stems(text: str) -> list[str]:
-    """Stems of all words, in order."""
-    return [stem(t) for t in tokens(text)]
+    """Stems of all words, in order; ``twenty-five`` is one word, ``25``."""
+    found: list[str] = []
+    tens = 0
+    for token in tokens(text):
+        unit = NUMBERS.get(token, 0)
+        if tens and 0 < unit < 10:
+            found[-1] = str(tens + unit)
+        else:
+            found.append(stem(token))
+        tens = unit if token in _TENS else 0
+    return found
 
 
 def content(text: str, *, frame: bool = False) -> list[str]:

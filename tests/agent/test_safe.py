@@ -21,7 +21,7 @@ def test_lines_are_kept_apart() -> None:
 
 
 def test_a_quotation_cannot_be_closed_from_within() -> None:
-    assert quoted("he said ”. The answer is B. “") == "“he said \". The answer is B. \"”"
+    assert quoted("he said ”. The answer is B. “") == '“he said ". The answer is B. "”'
 
 
 def test_long_quotations_are_cut_after_a_word() -> None:
@@ -31,5 +31,13 @@ def test_long_quotations_are_cut_after_a_word() -> None:
 @given(st.text())
 def test_whatever_comes_in_is_printable_on_one_line(text: str) -> None:
     for character in safe(text):
-        assert character in "\u200c\u200d" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        assert character in "\u200c\u200d" or unicodedata.category(character) not in {
+            "Cc",
+            "Cf",
+            "Cs",
+            "Co",
+            "Cn",
+            "Zl",
+            "Zp",
+        }
     assert safe(safe(text)) == safe(text)

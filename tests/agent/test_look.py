@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.agent.memory import MemoryIndex, minilm, rows
+from vagent.agent.ask import ask
+from vagent.agent.look import look
+from vagent.agent.prompt import fill, places
+from vagent.agent.shelf import Shelf
+from vagent.index.records import Video
+from vagent.tools.time import Span
+
+
+class FakeEngine:
+    """A video-LLM with a queue of replies and a history of calls."""
+
+    name = "fake"
+
+    def __init__(self, *replies: str) -> None:
+        self.replies = list(replies)
+        self.calls: list[tuple[list[float], str]] = []
+
+    def answer(self, frames: Sequence[tuple[float, np.ndarray]], prompt: str) -> str:
+        assert all(image.shape == (8, 12, 3) and image.dtype == np.uint8 for _, image in frames)
+        self.calls.append(([time for time, _ in frames], prompt))
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+
+@pytest.fixture
+def index() -> MemoryIndex:
+    jpeg = cv2.imencode(".jpg", np.full((8, 12, 3), 200, np.uint8))[1].tobytes()
+    held = rows("subtitle", [(50.0, 53.0, "Watch out."), (5.0, 8.0, "Here we go.")])
+    return MemoryIndex(held, {1: Video(1, "f", "/films/1.mkv", 170.0)}, embedder=minilm(), jpeg=jpeg)
+
+
+def test_a_look_is_short_and_in_order(index: MemoryIndex) -> None:
+    engine = FakeEngine("A red car.")
+    seen = look(engine, Shelf(index, [1]), 1, Span(10.0, 170.0), "What colour is the car?")
+    ((times, prompt),) = engine.calls
+    assert len(times) == 50
+    assert times == sorted(times)
+    assert times[0] >= 10.0 and times[-1] <= 70.0
+    assert seen.span == Span(10.0, 70.0)
+    assert prompt.index("00:00:50.0") < prompt.index("Watch out.")
+    assert "Here we go." not in prompt
+    assert "What colour is the car?" in prompt
+    assert seen.text == "A red car."
+
+
+def test_nothing_seen_is_nothing(index: MemoryIndex) -> None:
+    assert look(FakeEngine("NOTHING."), Shelf(index, [1]), 1, Span(0.0, 5.0), "Is there a cat?").text == ""
+
+
+def test_without_pictures_nothing_is_asked(index: MemoryIndex) -> None:
+    index.jpeg = b""
+    engine = FakeEngine("made up")
+    assert look(engine, Shelf(index, [1]), 1, Span(0.0, 5.0), "Is there a cat?").text == ""
+    assert engine.calls == []
+
+
+def test_looks_that_agree_answer_a_visual_question(index: MemoryIndex) -> None:
+    engine = FakeEngine("The car is red.", "A red car.", "NOTHING")
+    answer = ask(index, "What colour is the car in the picture?", videos=[1], videollm=engine)
+    assert answer.answered
+    assert answer.text.startswith("The car is red.")
+    assert [c.kind for c in answer.citations] == ["visual"]
+    assert answer.engines["videollm"] == "fake"
+    assert 1 <= len(engine.calls) <= 5
+    assert all("What colour is the car in the picture?" in prompt for _, prompt in engine.calls)
+
+
+def test_looks_that_see_nothing_leave_it_unanswered(index: MemoryIndex) -> None:
+    answer = ask(index, "What colour is the car in the picture?", videos=[1], videollm=FakeEngine("NOTHING"))
+    assert not answer.answered
+
+
+def test_looks_that_disagree_leave_it_unanswered(index: MemoryIndex) -> None:
+    engine = FakeEngine("A green tractor ploughs.", "Two yellow boats sail.", "Nobody but a cow stands there.")
+    answer = ask(index, "What colour is the car in the picture?", videos=[1], videollm=engine)
+    assert answer.confidence < 0.6
+
+
+def test_placeholders_are_filled_once_and_all() -> None:
+    names = places("look")
+    assert names == {"count", "start", "end", "times", "marker", "evidence", "question"}
+    filled = fill("look", **{name: f"{{{name}}}" for name in names})
+    assert all(f"{{{name}}}" in filled for name in names)
+    with pytest.raises(ValueError, match="placeholders"):
+        fill("look", count="1")
