@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 
 from tests.sounds import RATE, SENTENCES, silence, speech
+from tests.text_pictures import page
 from vagent.configs import Settings
 from vagent.configs import load as load_settings
 from vagent.tools import engines
 from vagent.tools.engines import SENSES, Sense, Status
 from vagent.tools.speech import SpeechEngine
+from vagent.tools.text import Image, Region, TextEngine, TextLine
 
 HEAVY = ("av", "cv2", "faiss", "onnx", "onnxruntime", "rapidocr", "sentence_transformers", "torch", "transformers")
 
@@ -119,3 +121,57 @@ class TestSpeech:
         sound.setflags(write=False)
         speech_engine.transcribe(sound, 0.0)
         assert np.array_equal(sound, before)
+
+
+@pytest.fixture(scope="module", params=engines.names("text"))
+def text_engine(request: pytest.FixtureRequest) -> Iterator[TextEngine]:
+    settings = load_settings(env={})
+    engine: TextEngine = engine_class("text", request.param, settings)(settings)
+    yield engine
+    if close := getattr(engine, "close", None):
+        close()
+
+
+def text_of(engine: TextEngine, image: Image) -> list[TextLine]:
+    return [one for found in engine.recognise(image, engine.detect(image)) for one in found]
+
+
+class TestText:
+    SLIDE = page([("Mapping and analysis", (60, 60), 40), ("How to make a good map", (60, 180), 40)])
+
+    def test_it_reads_clear_lines_from_the_top(self, text_engine: TextEngine) -> None:
+        assert [one.text for one in text_of(text_engine, self.SLIDE)] == [
+            "Mapping and analysis",
+            "How to make a good map",
+        ]
+
+    def test_boxes_are_parts_of_the_picture_around_the_text(self, text_engine: TextEngine) -> None:
+        first, second = text_of(text_engine, self.SLIDE)
+        for one, top in ((first, 60), (second, 180)):
+            left, above, right, below = one.box
+            assert 0 <= left < right <= 1
+            assert (left * 640, above * 360, below * 360) == pytest.approx((60, top + 6, top + 44), abs=16)
+        assert first.box[2] < second.box[2] < 0.9
+
+    def test_confidence_is_high_for_clear_type(self, text_engine: TextEngine) -> None:
+        assert all(0.8 < one.confidence <= 1 for one in text_of(text_engine, self.SLIDE))
+
+    def test_recognising_answers_for_each_region_in_order(self, text_engine: TextEngine) -> None:
+        regions = [*text_engine.detect(self.SLIDE), Region.upright((0.7, 0.85, 0.9, 0.95))]
+        found = text_engine.recognise(self.SLIDE, regions[::-1])
+        clear = [[one.text for one in lines if one.confidence > 0.6] for lines in found]
+        assert clear == [[], ["How to make a good map"], ["Mapping and analysis"]]
+        assert list(text_engine.recognise(self.SLIDE, [])) == []
+
+    @pytest.mark.parametrize("fine", [False, True])
+    def test_an_empty_picture_has_no_text(self, text_engine: TextEngine, fine: bool) -> None:
+        assert list(text_engine.detect(np.full((180, 320, 3), 90, np.uint8), fine=fine)) == []
+
+    def test_a_second_reading_is_the_same(self, text_engine: TextEngine) -> None:
+        assert text_of(text_engine, self.SLIDE) == text_of(text_engine, self.SLIDE)
+
+    def test_the_picture_is_left_as_it_is(self, text_engine: TextEngine) -> None:
+        image = self.SLIDE.copy()
+        image.setflags(write=False)
+        text_of(text_engine, image)
+        assert np.array_equal(image, self.SLIDE)

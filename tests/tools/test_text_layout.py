@@ -30,6 +30,9 @@ class TestReadingOrder:
     def test_pieces_of_one_row_from_the_left_although_they_stand_a_little_askew(self) -> None:
         assert reading_order([at(0.5, 0.102), at(0.1, 0.11), at(0.85, 0.1, 0.1)], WIDE) == [1, 0, 2]
 
+    def test_lines_set_so_tight_that_they_overlap(self) -> None:
+        assert reading_order([at(0.1, 0.25, 0.4, 0.2), at(0.12, 0.15, 0.5, 0.2)], WIDE) == [1, 0]
+
     def test_columns_one_after_the_other(self) -> None:
         left = [at(0.05, y) for y in (0.2, 0.27, 0.34, 0.41)]
         right = [at(0.6, y) for y in (0.22, 0.31, 0.4)]
@@ -40,6 +43,17 @@ class TestReadingOrder:
         right = [at(0.6, y) for y in (0.2, 0.26, 0.32)]
         order = reading_order([*left, *right, at(0.6, 0.05)], WIDE)
         assert order == [7, 0, 1, 2, 3, 4, 5, 6]
+
+    def test_a_title_and_a_footer_across_the_columns(self) -> None:
+        left = [at(0.05, 0.33 + 0.095 * i) for i in range(4)]
+        right = [at(0.6, 0.33 + 0.11 * i) for i in range(3)]
+        boxes = [at(0.1, 0.92, 0.8), *right, *left, at(0.1, 0.1, 0.8)]
+        assert reading_order(boxes, WIDE) == [8, 4, 5, 6, 7, 1, 2, 3, 0]
+
+    def test_columns_with_wide_and_unequal_spacing(self) -> None:
+        left = [at(0.05, 0.33 + 0.095 * i) for i in range(4)]
+        right = [at(0.6, 0.33 + 0.11 * i) for i in range(3)]
+        assert reading_order([*right, *left], WIDE) == [3, 4, 5, 6, 0, 1, 2]
 
     def test_a_table_row_by_row(self) -> None:
         cells = [at(x, y, 0.2) for y in (0.1, 0.2, 0.3) for x in (0.1, 0.6)]

@@ -7,7 +7,7 @@ with heights of type.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from statistics import median
 
 from vagent.tools.text import Box
@@ -95,17 +95,41 @@ def _order(group: list[int], boxes: Sequence[Box]) -> list[int]:
     height = median(boxes[i][3] - boxes[i][1] for i in group)
     rows = _runs(group, boxes, 1, -0.4 * height)
     columns = _columns(group, boxes, height)
-    if columns is None or _is_table(columns, rows, boxes):
-        # One row is read from the left; rows with nothing to cut between them are one row.
-        return (
-            sorted(group, key=lambda i: boxes[i][0])
-            if len(rows) == 1
-            else [i for row in rows for i in _order(row, boxes)]
-        )
-    sections = _sections(rows, boxes, height)
+    if columns is None:
+        return [i for band in _bands(rows, boxes, height) for i in band]
+    if _is_table(columns, rows, boxes):
+        return [i for row in rows for i in _row(row, boxes)]
+    sections = _sections(rows, columns, boxes, height)
     if len(sections) > 1:
         return [i for section in sections for i in _order(section, boxes)]
     return [i for column in columns for i in _order(column, boxes)]
+
+
+def _bands(rows: list[list[int]], boxes: Sequence[Box], height: float) -> list[list[int]]:
+    """Rows in order; a run of rows that has columns (under a title across them) is read column by column."""
+    bands: list[list[int]] = []
+    first = 0
+    while first < len(rows):
+        for end in range(len(rows), first + 1, -1):
+            run = [i for row in rows[first:end] for i in row]
+            if _columns(run, boxes, height) is not None:
+                bands.append(_order(run, boxes))
+                first = end
+                break
+        else:
+            bands.append(_row(rows[first], boxes))
+            first += 1
+    return bands
+
+
+def _row(group: list[int], boxes: Sequence[Box]) -> list[int]:
+    """One row from the left; lines set so tight that they seem one row stand above each other, and are read so."""
+    stacked = any(
+        _shared(boxes[i][0], boxes[i][2], boxes[j][0], boxes[j][2])
+        > 0.5 * min(boxes[i][2] - boxes[i][0], boxes[j][2] - boxes[j][0])
+        for i, j in combinations(group, 2)
+    )
+    return sorted(group, key=lambda i: boxes[i][1] + boxes[i][3] if stacked else boxes[i][0])
 
 
 def _runs(group: Sequence[int], boxes: Sequence[Box], axis: int, gap: float) -> list[list[int]]:
@@ -128,18 +152,25 @@ def _columns(group: list[int], boxes: Sequence[Box], height: float) -> list[list
     return columns if len(columns) > 1 and sum(len(c) > 1 for c in columns) > 1 else None
 
 
+def _from_top(group: list[int], boxes: Sequence[Box]) -> list[int]:
+    return sorted(group, key=lambda i: boxes[i][1])
+
+
 def _is_table(columns: list[list[int]], rows: list[list[int]], boxes: Sequence[Box]) -> bool:
     """Every row has a cell in every column."""
     return all(len(c) == len(rows) for c in columns) and all(len(r) == len(columns) for r in rows)
 
 
-def _sections(rows: list[list[int]], boxes: Sequence[Box], height: float) -> list[list[int]]:
-    """Rows cut where the gap is clearly wider than usual, so that a title is read before the columns under it."""
-    gaps = [min(boxes[i][1] for i in below) - max(boxes[i][3] for i in above) for above, below in pairwise(rows)]
-    usual = max(0.0, median(gaps)) if gaps else 0.0
+def _sections(rows: list[list[int]], columns: list[list[int]], boxes: Sequence[Box], height: float) -> list[list[int]]:
+    """Rows cut where the gap is clearly wider than the columns have it, so that a title is read before what is under
+    it.
+    """
+    inside = [boxes[low][1] - boxes[high][3] for c in columns for high, low in pairwise(_from_top(c, boxes))]
+    usual = max(0.0, median(inside)) if inside else 0.0
     sections = [list(rows[0])]
-    for gap, row in zip(gaps, rows[1:], strict=True):
-        if len(gaps) > 1 and gap > _ROW_GAP * height and gap > _ROW_GAP_RATIO * usual:
+    for above, row in pairwise(rows):
+        gap = min(boxes[i][1] for i in row) - max(boxes[i][3] for i in above)
+        if gap > max(_ROW_GAP * height, _ROW_GAP_RATIO * usual):
             sections.append(list(row))
         else:
             sections[-1] += row
