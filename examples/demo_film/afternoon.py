@@ -29,7 +29,7 @@ from demo_film.drawing import (
     sea,
 )
 
-PRICES = (("APPLES", "2.40"), ("HONEY", "6.50"), ("BREAD", "3.20"), ("FISH", "8.90"))
+PRICES = (("Apples", "$2.40"), ("Honey", "$6.50"), ("Bread", "$3.20"), ("Fish", "$8.90"))
 RULES_TITLE = "Rules for visitors"
 RULES = ((2.0, "Keep dogs on a lead"), (6.5, "No fires on the beach"), (11.0, "Take your litter home"))
 LOST = ("LOST CAT", "Grey, with one white paw.", "Answers to the name Biscuit.", "Please call 555 0142")
@@ -148,9 +148,9 @@ def market(t: float) -> Image.Image:
     for number, (name, price) in enumerate(PRICES):
         x = 202 + number * 150
         _goods(c, number, x)
-        c.box(x - 62, 366, x + 62, 440, "#2b2f33", radius=6)
-        c.text((x, 388), name, 20, WHITE, anchor="mm", weight=0.4, spacing=1)
-        c.text((x, 419), price, 28, AMBER, anchor="mm", weight=0.8)
+        c.box(x - 68, 372, x + 68, 426, "#2b2f33", radius=6)
+        c.text((x - 60, 400), name, 18, WHITE, anchor="lm", weight=0.3)
+        c.text((x + 60, 400), price, 20, AMBER, anchor="rm", weight=0.5)
     place_tag(c, t, "11:30", "Market Square")
     return c.finished()
 

@@ -98,7 +98,7 @@ def _about_text() -> list[dict[str, Any]]:
         _row(
             "text",
             "What does the honey cost at the market?",
-            [prices["HONEY"]],
+            [prices["Honey"], prices["Honey"].removeprefix("$")],
             [price for _, price in afternoon.PRICES],
             _shown("market"),
         ),

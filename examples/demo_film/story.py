@@ -39,7 +39,7 @@ FILM = (
         morning.title,
         "fade",
         (
-            Line(9.5, "This is a small island, eleven miles from the coast of Scotland."),
+            Line(9.5, "This is a small island, eleven miles from the coast of Canada."),
             Line(15.0, "Three hundred people live on the island."),
         ),
         music=(0, 9),
@@ -94,7 +94,7 @@ FILM = (
         afternoon.market,
         lines=(
             Line(2.0, "On Saturday the farmers bring apples and honey to the market."),
-            Line(9.0, "The doctor keeps bees in her garden."),
+            Line(9.0, "The honey is made by the doctor, who keeps bees in her garden."),
         ),
     ),
     Shot(
@@ -107,7 +107,7 @@ FILM = (
         "notice",
         12,
         afternoon.notice,
-        lines=(Line(2.5, "Last week a grey cat was lost in the storm."),),
+        lines=(Line(2.5, "A grey cat was lost in the storm last week."),),
     ),
     Shot(
         "storm",
@@ -124,7 +124,7 @@ FILM = (
         afternoon.night,
         "fade",
         (
-            Line(8.5, "The evening is quiet."),
+            Line(8.5, "Everything is quiet now."),
             Line(11.5, "There are no street lights on the island."),
         ),
         music=(0, 8),
