@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vagent.agent.check import confidence
 from vagent.agent.choices import letters, without_label
 from vagent.agent.draft import Draft, Quote
 from vagent.agent.phrases import at, says, searched_in_words
@@ -21,7 +22,8 @@ def compose(state: State, context: Context) -> Answer:
         quotes = tuple(dict.fromkeys((*chosen.quotes, *draft.quotes)))[:5]
         option = safe(without_label(options[chosen.position]))
         proof = says(chosen.quotes[0]) if chosen.quotes else draft.text
-        text, answered, probability = f"{option}. {proof}", True, chosen.probability
+        text, answered = f"{option}. {proof}", True
+        probability = confidence(chosen.probability, chosen.quotes)
         choice: str | None = letters(options)[chosen.position]
     else:
         quotes, choice = draft.quotes, None
@@ -30,14 +32,13 @@ def compose(state: State, context: Context) -> Answer:
             draft.text if answered else _not_answered(draft, searched, shelf, bool(options), state.get("problem", ""))
         )
         probability = draft.probability
-    weak = bool(quotes) and all(q.weak for q in quotes)
     citations = _citations(draft, quotes, shelf) if answered else ()
     return Answer(
         question=state["question"],
         text=text,
         answered=answered,
         choice=choice,
-        confidence=min(probability, 0.4) if weak else probability,
+        confidence=probability,
         citations=citations,
         searched=searched,
         steps=tuple(state.get("steps", [])),

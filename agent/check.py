@@ -32,14 +32,19 @@ def check(draft: Draft, shelf: Shelf, looks: Sequence[Seen] = ()) -> Draft:
     proven = tuple(q for q in draft.quotes if stands(q, shelf))
     if not proven or proven[0] is not draft.quotes[0]:
         return _failed(draft, "The quote found does not stand in the evidence.")
-    probability = min(draft.probability, 0.95)
-    if all(q.weak for q in proven):
-        if probability < _WEAK_ENOUGH:
-            return _failed(draft, "Only weakly recognised evidence was found, too little to rest an answer on.")
-        probability = min(probability, WEAK_LIMIT)
-    elif proven[0].confidence is not None:
-        probability *= 0.6 + 0.4 * min(1.0, proven[0].confidence)
-    return replace(draft, quotes=proven, probability=probability)
+    if all(q.weak for q in proven) and draft.probability < _WEAK_ENOUGH:
+        return _failed(draft, "Only weakly recognised evidence was found, too little to rest an answer on.")
+    return replace(draft, quotes=proven, probability=confidence(draft.probability, proven))
+
+
+def confidence(probability: float, quotes: Sequence[Quote]) -> float:
+    """A probability cut by how well the quotes behind it were recognised."""
+    probability = min(probability, 0.95)
+    if quotes and all(q.weak for q in quotes):
+        return min(probability, WEAK_LIMIT)
+    if quotes and quotes[0].confidence is not None:
+        return probability * (0.6 + 0.4 * min(1.0, quotes[0].confidence))
+    return probability
 
 
 def stands(quote: Quote, shelf: Shelf) -> bool:

@@ -26,7 +26,7 @@ from vagent.agent.support import NAMES
 from vagent.agent.words import squeezed
 
 RIDGE = 1.0
-FIRM = ("untyped", "contrast", "missing")  # seldom seen, but never on what can be answered: held back less
+FIRM = ("untyped", "contrast", "missing", "literal")  # seldom seen, but clear where they are: held back less
 THRESHOLDS = (0.3, 0.35, 0.4, 0.42, 0.45, 0.5, 0.55)
 Row = dict[str, Any]
 

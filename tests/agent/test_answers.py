@@ -147,11 +147,17 @@ def test_nothing_outside_the_asked_stretch_is_used(index: MemoryIndex) -> None:
     assert [(s.span.start, s.span.end) for s in given.searched] == [(0.0, 52.0)]
 
 
+def test_a_sentence_that_goes_on_beyond_the_asked_stretch_is_not_used(index: MemoryIndex) -> None:
+    assert not answer(index, "Who pays the bill?", end=61.0).answered
+
+
 def test_weak_evidence_alone_is_never_a_confident_answer() -> None:
     weak = MemoryIndex(rows("speech", DIALOGUE, weak=True), embedder=minilm())
     given = ask(weak, "What is the access code for the north gate?", videos=[1])
     assert given.answered and given.confidence <= 0.4
     assert "recognised weakly" in given.text
+    chosen = ask(weak, given.question, videos=[1], choices=["1974", "7419"])
+    assert chosen.choice == "B" and chosen.confidence <= 0.4
     strong = ask(MemoryIndex(rows("subtitle", DIALOGUE), embedder=minilm()), given.question, videos=[1])
     assert strong.confidence > 0.6
 

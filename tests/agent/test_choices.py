@@ -85,7 +85,7 @@ def test_what_is_not_mentioned() -> None:
 
 
 def test_two_options_that_stand_together_are_not_told_apart() -> None:
-    index = MemoryIndex(rows("subtitle", [(1.0, 3.0, "There was a cat and a dog.")]), embedder=minilm())
-    answer = ask(index, "Which animal barked?", videos=[1], choices=["cat", "dog"])
+    index = MemoryIndex(rows("subtitle", [(1.0, 3.0, "A cat and a dog sat on the mat.")]), embedder=minilm())
+    answer = ask(index, "Which animal sat on the mat?", videos=[1], choices=["cat", "dog"])
     assert answer.choice is None
     assert not answer.answered

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
-
-import langsmith
+import langsmith.utils
 import pytest
 
 from tests.agent.memory import MemoryIndex, minilm, rows
@@ -67,15 +65,22 @@ def test_when_nothing_is_found_other_words_are_tried_once(index: MemoryIndex) ->
 
 
 def test_tracing_stays_off_whatever_the_environment_says(index: MemoryIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool | str] = []
+
+    class Watching(Scripted):
+        def next(self, state: State, context: Context) -> Action:
+            seen.append(langsmith.utils.tracing_is_enabled())
+            return super().next(state, context)
+
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
-    monkeypatch.setenv("LANGSMITH_API_KEY", "nobody")
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("a trace was about to be sent")
-
-    monkeypatch.setattr(langsmith.Client, "create_run", refuse)
-    monkeypatch.setattr(langsmith.Client, "multipart_ingest", refuse)
-    assert ask(index, "Who pays the bill?", videos=[1]).answered
+    langsmith.utils.get_env_var.cache_clear()
+    try:
+        assert langsmith.utils.tracing_is_enabled()
+        assert ask(index, "Who pays the bill?", videos=[1], driver=Watching(Scan(), Finish())).answered
+        assert langsmith.utils.tracing_is_enabled()
+    finally:
+        langsmith.utils.get_env_var.cache_clear()
+    assert seen == [False, False]
 
 
 def test_arguments_of_actions_are_json_values() -> None:
