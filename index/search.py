@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -22,7 +22,7 @@ _WEAK = 0.9  # factor on the score of evidence from unreliable engines
 _REPEATED = 0.5  # factor on the score of a moment whose text a better moment has already
 _BONUS = 0.3  # part of the second best hit's score that a moment gains
 _NEAR = 5.0  # seconds between evidence of one clip that belongs to one moment
-_ALONG = 0.4  # part of the best score from which other evidence of the clip widens the moment
+_ALONG = 0.6  # part of the best score from which other evidence of the clip widens the moment
 
 Channel: TypeAlias = Callable[["Searcher", str, Filters], Sequence[int]]
 
@@ -81,7 +81,7 @@ class Searcher:
         found: dict[tuple[int, int, int], list[Hit]] = {}
         for hit in hits:
             found.setdefault(_place(hit.evidence, clips[hit.evidence.video]), []).append(hit)
-        return [_group(members) for members in found.values()]
+        return [group for members in found.values() for group in _split(members)]
 
     def _neighbours(self, group: _Group, groups: Iterable[_Group]) -> float:
         """What a moment gains from the best one right before or after it: what is talked about goes on for a while."""
@@ -111,8 +111,17 @@ def _place(row: Evidence, clips: Sequence[Clip]) -> tuple[int, int, int]:
     return row.video, best.id, 0
 
 
+def _split(members: Sequence[Hit]) -> Iterator[_Group]:
+    """The hits of one clip as moments with tight spans: around the best hit, then around the best of the rest ..."""
+    rest = list(members)
+    while rest:
+        group = _group(rest)
+        yield group
+        rest = [hit for hit in rest if hit not in group.hits]
+
+
 def _group(members: Sequence[Hit]) -> _Group:
-    """The moment around the best hit: the good hits that lie close to it belong to it, so that its span is tight."""
+    """The moment around the best hit: good hits that lie close to it belong to it."""
     best = members[0]
     span, taken = best.evidence.span, [best]
     for hit in sorted(members[1:], key=lambda h: h.evidence.span.gap(best.evidence.span)):

@@ -1,5 +1,57 @@
-"""Ask questions of long videos and get answers with the moments that prove them."""
+"""Ask questions of long videos and get answers with the moments that prove them.
+
+``VideoAgent`` asks one video, ``Library`` many. Importing this package is cheap: what is heavy is imported on use.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vagent.agent.records import Answer, Citation, Searched, Step
+    from vagent.errors import VagentError
+    from vagent.index.pipeline import Progress, Report
+    from vagent.index.records import Clip, Evidence, Moment, Shot, Video
+    from vagent.sdk import Library, VideoAgent
+    from vagent.tools.time import Span
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "Citation",
+    "Clip",
+    "Evidence",
+    "Library",
+    "Moment",
+    "Progress",
+    "Report",
+    "Searched",
+    "Shot",
+    "Span",
+    "Step",
+    "VagentError",
+    "Video",
+    "VideoAgent",
+]
+
+_HOMES = {
+    "vagent.agent.records": ("Answer", "Citation", "Searched", "Step"),
+    "vagent.errors": ("VagentError",),
+    "vagent.index.pipeline": ("Progress", "Report"),
+    "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),
+    "vagent.sdk": ("Library", "VideoAgent"),
+    "vagent.tools.time": ("Span",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'vagent' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

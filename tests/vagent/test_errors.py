@@ -20,7 +20,9 @@ def test_a_message_is_one_line_whatever_the_value() -> None:
 
 def test_the_tree_is_drawn_as_it_is() -> None:
     tree = inspect.getdoc(errors)
-    classes = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, VagentError)}
+    classes = {
+        name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, VagentError)
+    }
     assert classes == set(errors.__all__)
     assert tree is not None
     assert all(name in tree for name in classes)

@@ -1,0 +1,318 @@
+"""A library: many videos, what is known of them, and one search over all of it."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from vagent.configs import Settings
+from vagent.errors import LibraryBusyError, SourceError, StorageError, VagentError
+from vagent.index.fingerprint import fingerprint
+from vagent.index.pictures import Pictures
+from vagent.index.pipeline import OnProgress, Report, VideoIndexer
+from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
+from vagent.index.search import Filters, Searcher
+from vagent.index.sources import video_files
+from vagent.index.store import Store
+from vagent.tools.engines import Engines
+from vagent.tools.media.probe import probe
+from vagent.tools.time import Span, format_time
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A stretch of a video that an answer rests on having searched, and the senses indexed there."""
+
+    video: Video
+    span: Span
+    kinds: tuple[Kind, ...]
+
+
+class VideoLibrary:
+    """One folder with the database, the vectors and the pictures of any number of videos.
+
+    Any number of processes may read it; one at a time indexes a given video.
+
+    Args:
+        settings: the settings in force; they name the folder.
+
+    Raises:
+        LibraryError: it cannot be opened; the message says what to do.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.library_dir
+        self.store = Store(self.folder)
+        self.engines = Engines(self.settings)
+        self._searcher: Searcher | None = None
+
+    def close(self) -> None:
+        """Let go of the database, the models and the worker processes."""
+        self.engines.close()
+        self.store.close()
+
+    # -- what goes in
+
+    def add(self, sources: Path | str | Iterable[Path | str], on_progress: OnProgress | None = None) -> list[Report]:
+        """Index files and folders; what is up to date is left alone.
+
+        A file that fails is reported, and does not stop the others.
+
+        Args:
+            sources: files and folders.
+            on_progress: told a few times a second how far the current video is.
+
+        Returns:
+            One report a file, in order.
+
+        Raises:
+            SourceError: a source names nothing.
+            LibraryError: the library itself fails, for instance because the disk is full.
+        """
+        return self._index(_files(sources), on_progress)
+
+    def prepare(
+        self, source: Path | str, on_progress: OnProgress | None = None, *, again: bool = False
+    ) -> list[Report]:
+        """Index what a question to ``source`` needs: files that are not in the library, or not completely.
+
+        What is complete is used as it is, whatever preset it was indexed with, unless ``again``.
+
+        Raises:
+            VagentError: none of the files can be indexed; the first one's error.
+            SourceError: the source names nothing, on disk or in the library.
+        """
+        try:
+            files = video_files(Path(source))
+        except SourceError:
+            if self._paths_of(source):
+                return []  # the file has gone, what it showed has not
+            raise
+        missing = files if again else [file for file in files if not self._ready(file)]
+        reports = self._index(missing, on_progress)
+        failed = [report for report in reports if report.error is not None]
+        if failed and len(failed) == len(files):
+            raise failed[0].error or AssertionError
+        return reports
+
+    def _ready(self, file: Path) -> bool:
+        known = self._known(file)
+        return known is not None and known.complete and known.path == str(file.resolve())
+
+    def _index(self, files: Sequence[Path], on_progress: OnProgress | None) -> list[Report]:
+        if not files:
+            return []
+        run = self.store.start_run(self.settings.model_dump(mode="json"), {"files": [str(file) for file in files]})
+        reports = [self._try_file(file, on_progress) for file in files]
+        self.store.finish_run(run, "done", Counter(report.status for report in reports))
+        return reports
+
+    def _try_file(self, file: Path, on_progress: OnProgress | None) -> Report:
+        try:
+            return self._add_file(file, on_progress)
+        except StorageError:
+            raise
+        except VagentError as error:
+            _log.info("not indexed: %s: %s", file, error)
+            return Report(path=str(file), status="failed", error=error)
+
+    def _add_file(self, file: Path, on_progress: OnProgress | None) -> Report:
+        video = self._identify(file)
+        lock = FileLock(self.folder / "locks" / f"{video.fingerprint}.lock")
+        try:
+            with lock.acquire(blocking=False):
+                return VideoIndexer(
+                    self.store, video, probe(file), self.engines, self._pictures(video), on_progress
+                ).run()
+        except Timeout as error:
+            raise LibraryBusyError(
+                "another process is indexing this video", str(file), hint="try again later"
+            ) from error
+
+    def _identify(self, file: Path) -> Video:
+        """The video whose bytes the file holds; a new row when they are new."""
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise SourceError(f"the file cannot be read ({error.strerror})", str(file)) from error
+        path = str(file.resolve())
+        known = self.store.by_path(path, status.st_size, status.st_mtime_ns)
+        if known is not None:
+            return known
+        info = probe(file)
+        mark = fingerprint(file)
+        known = self.store.by_fingerprint(mark)
+        if known is not None:
+            self.store.see_path(known.id, path, status.st_size, status.st_mtime_ns)
+            return self.store.video(known.id)
+        return self.store.add_video(mark, path, status.st_size, status.st_mtime_ns, info.duration or 0.0, {})
+
+    def plan(self, sources: Path | str | Iterable[Path | str]) -> list[dict[str, str]]:
+        """What ``add`` would do with each file, without doing it: ``video``, ``status`` and ``reason``.
+
+        Raises:
+            SourceError: a source names nothing.
+        """
+        files = _files(sources)
+        return [{"video": str(file), **self._outlook(file)} for file in files]
+
+    def _outlook(self, file: Path) -> dict[str, str]:
+        try:
+            known = self._known(file)
+            info = probe(file) if known is None else None
+        except VagentError as error:
+            return {"status": "failed", "reason": str(error)}
+        if known is not None:
+            state = (
+                "indexed before; only what the settings changed is done" if known.complete else "goes on where it was"
+            )
+            return {"status": "known", "reason": state}
+        length = format_time(info.duration) if info and info.duration else "unknown length"
+        return {"status": "new", "reason": length}
+
+    def remove(self, video: Video) -> None:
+        """Forget a video: its rows, vectors and pictures. The video file is not touched."""
+        self.store.remove_video(video.id)
+        self._pictures(video).remove()
+
+    # -- what is there
+
+    def videos(self) -> list[Video]:
+        """All videos, by path."""
+        return sorted(self.store.videos(), key=lambda video: video.path)
+
+    def find(self, source: Path | str) -> list[Video]:
+        """The indexed videos that a file or folder stands for.
+
+        Raises:
+            SourceError: nothing there, or none of it is in the library.
+        """
+        path = Path(source)
+        if not _exists(path):
+            if known := self._paths_of(source):
+                return known
+            raise SourceError("no such file or folder, and none of that name in the library", str(source))
+        found = [video for file in video_files(path) if (video := self._known(file)) is not None]
+        if not found:
+            raise SourceError("not in the library", str(source), hint=f"run: vagent index {str(source)!r}")
+        return found
+
+    def _paths_of(self, source: Path | str) -> list[Video]:
+        wanted = str(Path(source).expanduser().absolute())
+        return [video for video in self.store.videos() if wanted in self.store.paths(video.id)]
+
+    def _known(self, file: Path) -> Video | None:
+        status = file.stat()
+        known = self.store.by_path(str(file.resolve()), status.st_size, status.st_mtime_ns)
+        return known or self.store.by_fingerprint(fingerprint(file))
+
+    def video(self, video: int) -> Video:
+        """The row of one video."""
+        return self.store.video(video)
+
+    def shots(self, video: int) -> list[Shot]:
+        """The shots of one video, in order."""
+        return self.store.shots(video)
+
+    def clips(self, video: int) -> list[Clip]:
+        """The clips of one video, in order."""
+        return self.store.clips(video)
+
+    def evidence(self, video: int, span: Span | None = None, kinds: Sequence[Kind] | None = None) -> list[Evidence]:
+        """Evidence rows of one video in order of time; with a span, those that overlap it."""
+        return self.store.evidence(video, span=span, kinds=kinds)
+
+    def describe(self, video: int) -> Mapping[str, Any]:
+        """Facts of the file: container, size, tracks, subtitles."""
+        return self.store.video(video).info
+
+    def pictures(self, video: int, times: Sequence[float]) -> list[tuple[float, bytes]]:
+        """The kept JPEG pictures shown at some times, in order, without repeats."""
+        return self._pictures(self.store.video(video)).nearest(times)
+
+    def _pictures(self, video: Video) -> Pictures:
+        return Pictures(self.folder / "frames", video.fingerprint)
+
+    # -- search
+
+    @property
+    def searcher(self) -> Searcher:
+        """The search over this library; loads the embedding engine on first use."""
+        if self._searcher is None:
+            _, engine = self.engines.get("embeddings")
+            self._searcher = Searcher(self.store, self.folder, engine, self.settings.search)
+        return self._searcher
+
+    def search(
+        self,
+        query: str,
+        *,
+        videos: Sequence[int] | None = None,
+        kinds: Sequence[Kind] | None = None,
+        start: float | None = None,
+        end: float | None = None,
+        limit: int | None = None,
+    ) -> list[Moment]:
+        """Moments that match a query, best first.
+
+        Args:
+            query: words or a question.
+            videos: only these; None: all.
+            kinds: only these senses; None: all.
+            start, end: only evidence within these seconds.
+            limit: how many; None: as the settings say.
+
+        Raises:
+            QuestionError: the query is empty.
+        """
+        filters = Filters(videos=videos, kinds=kinds, start=start, end=end)
+        return self.searcher.search(query, filters=filters, limit=limit or self.settings.search.limit)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
+        """Unit vectors of some texts, shape (n, dimension); None where embeddings are off."""
+        _, engine = self.engines.get("embeddings")
+        return None if engine is None else engine.embed(texts)
+
+    def searched(self, videos: Sequence[int], start: float | None = None, end: float | None = None) -> list[Searched]:
+        """Which stretch of each video was searched, and by which senses."""
+        found = []
+        for number in videos:
+            video = self.store.video(number)
+            whole = Span(0.0, video.duration)
+            span = Span(start or 0.0, max(start or 0.0, video.duration if end is None else end)).clamp(whole)
+            found.append(Searched(video, span, self._kinds(number)))
+        return found
+
+    def _kinds(self, video: int) -> tuple[Kind, ...]:
+        """The senses that have run over a video, whether or not they found anything."""
+        done = {name: stage for name, stage in self.store.stages(video).items() if stage.status == "done"}
+        kinds: list[Kind] = ["subtitle"] if self.store.counts(video).get("subtitle") else []
+        if "speech" in done and done["speech"].detail.get("recognised"):
+            kinds.append("speech")
+        if "text" in done:
+            kinds.append("screen_text")
+        return tuple(kinds)
+
+
+def _files(sources: Path | str | Iterable[Path | str]) -> list[Path]:
+    """The files that some sources stand for, each once."""
+    named = [sources] if isinstance(sources, str | Path) else list(sources)
+    return list(dict.fromkeys(file for source in named for file in video_files(Path(source))))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False

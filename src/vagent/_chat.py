@@ -1,0 +1,36 @@
+"""`vagent ask SOURCE` without a question: one question a line, until the input ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from vagent import _render
+from vagent.errors import QuestionError
+
+if TYPE_CHECKING:
+    from vagent.agent.records import Answer
+
+
+def chat(ask: Callable[[str], Answer], *, json: bool) -> None:
+    """Read questions from stdin and answer each; a question that cannot be used is told and the chat goes on."""
+    at_terminal = sys.stdin.isatty()
+    if at_terminal:
+        typer.echo("Ask away; an empty line or Ctrl-D ends the chat.", err=True)
+    while True:
+        if at_terminal:
+            typer.echo("> ", nl=False, err=True)
+        question = sys.stdin.readline()
+        if not question or (at_terminal and not question.strip()):
+            return
+        if not question.strip():
+            continue
+        try:
+            given = ask(question.strip())
+        except QuestionError as error:
+            typer.echo(f"vagent: {error}", err=True)
+            continue
+        typer.echo(_render.as_json_lines([given.to_dict()]) if json else _render.answer(given) + "\n")

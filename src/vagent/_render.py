@@ -1,0 +1,264 @@
+"""What the command line prints. Text from media and file names is shown with control characters made visible."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vagent.tools.time import format_time
+
+if TYPE_CHECKING:
+    from vagent.agent.records import Answer, Citation
+    from vagent.index.library import VideoLibrary
+    from vagent.index.pipeline import Report
+    from vagent.index.records import Moment, Video
+
+_WIDTH = 100
+_NAMES = {"subtitle": "subtitles", "speech": "speech", "screen_text": "on screen", "file": "the file"}
+
+
+def safe(text: str) -> str:
+    """One line that cannot steer a terminal: line breaks as `` / ``, other control characters as escapes."""
+    joined = " / ".join(part.strip() for part in text.splitlines() if part.strip())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in joined)
+
+
+def as_json(value: Any) -> str:
+    """One JSON object, indented."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def as_json_lines(values: Iterable[Any]) -> str:
+    """One JSON object a line."""
+    return "\n".join(json.dumps(value, ensure_ascii=False) for value in values)
+
+
+def as_yaml(values: Mapping[str, Any]) -> str:
+    """Settings as they would stand in a settings file."""
+    import yaml
+
+    return str(yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)).rstrip()
+
+
+def _paragraph(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+
+
+def _span(start: float, end: float) -> str:
+    return f"{format_time(start, 1)} - {format_time(end, 1)}"
+
+
+def _name(path: str) -> str:
+    return safe(Path(path).name)
+
+
+def answer(given: Answer) -> str:
+    """An answer for people: the text, the moments that prove it, what was searched."""
+    lines = [_paragraph(paragraph) for paragraph in given.text.splitlines()]
+    if given.choice:
+        lines.insert(0, f"{given.choice}.")
+    many = len({c.video for c in (*given.citations, *given.leads)}) > 1
+    for title, citations in (("Evidence", given.citations), ("Nearest, but no proof", given.leads)):
+        if citations:
+            lines += ["", f"{title}:", *(_citation(c, many) for c in citations)]
+    lines += ["", _footer(given)]
+    return "\n".join(lines)
+
+
+def _citation(citation: Citation, many: bool) -> str:
+    where = f"{_name(citation.video)}  " if many else ""
+    kind = _NAMES.get(citation.kind, citation.kind) + (", recognised weakly" if citation.weak else "")
+    head = f"  {where}{_span(citation.span.start, citation.span.end)}  {kind}"
+    return f"{head}\n{_paragraph('“' + safe(citation.quote) + '”', '      ')}" if citation.quote else head
+
+
+def _footer(given: Answer) -> str:
+    parts = [f"confidence {given.confidence:.2f}"] if given.answered else []
+    if len(given.searched) == 1:
+        (one,) = given.searched
+        senses = ", ".join(_NAMES.get(kind, kind) for kind in one.kinds) or "nothing that could be indexed"
+        parts.append(f"searched {_span(one.span.start, one.span.end)}: {senses}")
+    else:
+        parts.append(f"searched {len(given.searched)} videos")
+    if "total" in given.seconds:
+        parts.append(f"{given.seconds['total']:.1f} s")
+    return "(" + "; ".join(parts) + ")"
+
+
+def found(query: str, moments: Sequence[Moment]) -> dict[str, Any]:
+    """The object that ``search --json`` prints."""
+    return {"query": query, "moments": [_moment(moment) for moment in moments]}
+
+
+def _moment(moment: Moment) -> dict[str, Any]:
+    return {
+        "video": moment.video.path,
+        "start": round(moment.span.start, 3),
+        "end": round(moment.span.end, 3),
+        "score": round(moment.score, 5),
+        "evidence": [
+            {
+                "kind": hit.evidence.kind,
+                "start": round(hit.evidence.span.start, 3),
+                "end": round(hit.evidence.span.end, 3),
+                "text": hit.evidence.text,
+                "confidence": hit.evidence.confidence,
+            }
+            for hit in moment.hits
+        ],
+    }
+
+
+def moments(given: Sequence[Moment]) -> str:
+    """Moments for people, best first."""
+    if not given:
+        return "nothing found"
+    many = len({moment.video.id for moment in given}) > 1
+    lines = []
+    for moment in given:
+        where = f"{_name(moment.video.path)}  " if many else ""
+        lines.append(f"{where}{_span(moment.span.start, moment.span.end)}")
+        for hit in moment.hits[:3]:
+            kind = _NAMES.get(hit.evidence.kind, hit.evidence.kind)
+            lines.append(_paragraph(f"{kind}: {safe(hit.evidence.text)}", "    "))
+    return "\n".join(lines)
+
+
+def report(given: Report) -> dict[str, Any]:
+    """The object that ``index --json`` prints for one file."""
+    video = given.video
+    return {
+        "video": given.path,
+        "status": given.status,
+        "fingerprint": video.fingerprint if video else None,
+        "duration": round(video.duration, 3) if video else None,
+        "spans": [[0.0, round(video.duration, 3)]] if video else [],
+        "gaps": [[round(gap.start, 3), round(gap.end, 3)] for gap in video.gaps] if video else [],
+        "counts": dict(given.counts),
+        "engines": dict(given.engines),
+        "seconds": dict(given.seconds),
+        "notices": list(given.notices),
+        "error": str(given.error) if given.error else None,
+    }
+
+
+def reports(given: Sequence[Report]) -> str:
+    """What indexing came to, a line a file and a line for all."""
+    lines = [f"{one.status:9}  {_name(one.path)}  {_outcome(one)}" for one in given]
+    tally = {status: sum(one.status == status for one in given) for status in ("indexed", "unchanged", "failed")}
+    lines.append(", ".join(f"{count} {status}" for status, count in tally.items() if count))
+    return "\n".join(lines)
+
+
+def _outcome(one: Report) -> str:
+    if one.error is not None:
+        return str(one.error)
+    length = format_time(one.video.duration) if one.video else ""
+    rows = ", ".join(f"{count} {_NAMES.get(kind, kind)}" for kind, count in one.counts.items())
+    return f"{length}  {rows or 'no evidence'}  {sum(one.seconds.values()):.1f} s"
+
+
+def plan(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What ``index --dry-run`` would do."""
+    return "\n".join(f"{row['status']:9}  {safe(row['video'])}  {row['reason']}" for row in rows)
+
+
+def holdings(index: VideoLibrary, video: Video, kinds: Sequence[str]) -> dict[str, Any]:
+    """The object that ``show --json`` prints for one video."""
+    stages = index.store.stages(video.id)
+    rows = index.evidence(video.id, kinds=kinds) if kinds else []  # type: ignore[arg-type]
+    engines = sorted({row.engine for row in index.evidence(video.id) if row.engine})
+    return {
+        "video": video.path,
+        "paths": index.store.paths(video.id),
+        "fingerprint": video.fingerprint,
+        "duration": video.duration,
+        "complete": video.complete,
+        "gaps": [[gap.start, gap.end] for gap in video.gaps],
+        "info": dict(video.info),
+        "shots": len(index.shots(video.id)),
+        "clips": len(index.clips(video.id)),
+        "counts": index.store.counts(video.id),
+        "engines": engines,
+        "stages": {name: {"status": stage.status, "until": stage.cursor} for name, stage in stages.items()},
+        "evidence": [
+            {"kind": r.kind, "start": r.span.start, "end": r.span.end, "text": r.text, "confidence": r.confidence}
+            for r in rows
+        ],
+    }
+
+
+def show(held: Mapping[str, Any]) -> str:
+    """What the index holds of one video, for people."""
+    info = held["info"]
+    lines = [safe(held["video"])]
+    lines.append(f"  {format_time(held['duration'], 1)}, {info.get('container', '?')}, {info.get('size', 0):,} bytes")
+    lines += [f"  track {track['index']}: {_track(track)}" for track in info.get("tracks", ())]
+    subtitles = info.get("subtitles", {})
+    if subtitles.get("chosen"):
+        lines.append(f"  subtitles taken from {safe(str(subtitles['chosen']['origin']))}")
+    lines += [f"  notice: {safe(problem)}" for problem in subtitles.get("problems", ())]
+    lines += [f"  nothing decodes: {_span(*gap)}" for gap in held["gaps"]]
+    lines.append(f"  {held['shots']} shots, {held['clips']} clips{'' if held['complete'] else ', not complete yet'}")
+    lines += [f"  {_NAMES.get(kind, kind)}: {count} rows" for kind, count in held["counts"].items()]
+    lines += [f"  engine: {safe(engine)}" for engine in held["engines"]]
+    lines += [f"  {_span(r['start'], r['end'])}  {r['kind']}: {safe(r['text'])}" for r in held["evidence"]]
+    return "\n".join(lines)
+
+
+def _track(track: Mapping[str, Any]) -> str:
+    words = [track["kind"], track["codec"], track["language"] or ""]
+    if track["kind"] == "video":
+        words.append(f"{track['width']}x{track['height']}")
+    words += [flag for flag in ("default", "forced", "commentary", "hearing_impaired", "bitmap") if track[flag]]
+    return " ".join(safe(str(word)) for word in words if word)
+
+
+def listed(index: VideoLibrary, video: Video) -> dict[str, Any]:
+    """The object that ``list --json`` prints for one video."""
+    return {
+        "video": video.path,
+        "fingerprint": video.fingerprint,
+        "duration": video.duration,
+        "complete": video.complete,
+        "present": Path(video.path).is_file(),
+        "counts": index.store.counts(video.id),
+    }
+
+
+def listing(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
+    """The videos of a library, for people."""
+    if not rows:
+        return f"the library {safe(str(folder))} is empty; run: vagent index PATH"
+    lines = []
+    for row in rows:
+        state = "" if row["complete"] else "  (not complete)"
+        state += "" if row["present"] else "  (file not there)"
+        lines.append(f"{format_time(row['duration'])}  {safe(row['video'])}{state}")
+    return "\n".join(lines)
+
+
+def doctor(findings: Mapping[str, Any]) -> str:
+    """The findings of ``vagent doctor``, for people."""
+    lines = [f"vagent {findings['version']}, Python {findings['python']}, {findings['cores']} cores"]
+    lines.append(f"library   {safe(findings['library'])}")
+    lines.append(f"hub       {findings['hub']}")
+    lines.append(f"faiss     {findings['faiss']}")
+    lines += ["", "Each sense and the engine it takes:"]
+    for sense in findings["senses"]:
+        lines.append(f"  {sense['sense']:10}  {sense['engine']:12}  {sense['reason']}")
+        lines += [f"  {'':10}  {'':12}  better: {line}" for line in sense["better"]]
+    if findings["problems"]:
+        lines += ["", "Problems:", *(f"  {safe(problem)}" for problem in findings["problems"])]
+    return "\n".join(lines)
+
+
+def models(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The models that can be used here, for people."""
+    return "\n".join(
+        f"{row['sense']:10}  {row['model']}  {row['size'] / 1e6:.0f} MB, {row['licence']}\n{'':12}{safe(row['path'])}"
+        for row in rows
+    )

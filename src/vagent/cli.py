@@ -1,0 +1,343 @@
+"""The command line: parses, calls the SDK, prints. Answers go to stdout, progress and notices to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vagent.errors import SettingsError, SourceError, VagentError
+
+if TYPE_CHECKING:
+    from vagent.index.records import Kind
+    from vagent.sdk import Library
+
+app = typer.Typer(
+    name="vagent",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Ask questions of long videos and get answers with the moments that prove them.\n\n"
+    'Start with: [bold]vagent ask film.mp4 "Who pays the bill?"[/bold]\n\n'
+    "Everything runs on this machine. Answers go to stdout, progress and notices to stderr; --json prints one object "
+    "for programs. Exit codes: 0 done (also an honest 'not in this video'), 1 an error in one line, 2 wrong usage.",
+)
+
+
+class Preset(StrEnum):
+    """Presets, as the command line lists them."""
+
+    quick = "quick"
+    standard = "standard"
+    deep = "deep"
+
+
+class Sense(StrEnum):
+    """Kinds of evidence, as the command line lists them."""
+
+    subtitle = "subtitle"
+    speech = "speech"
+    screen_text = "screen_text"
+
+
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--library", metavar="DIR", help="Folder of the library. Default: VAGENT_LIBRARY, or the user's data folder."
+    ),
+]
+PresetOption = Annotated[
+    Preset | None, typer.Option("--preset", help="How thoroughly to index: quick, standard (default) or deep.")
+]
+EngineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine", metavar="SENSE=NAME", help="Engine of one sense, 'off' or 'auto'; see `vagent doctor`. Repeatable."
+    ),
+]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="T", help="Use nothing before this time: 95, 1:35, 0:01:35, 1h2m.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="T", help="Use nothing after this time: no spoilers.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A video file or a folder of videos.")]
+
+
+@app.command()
+def ask(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]", help="A video file or a folder of videos; leave it out to ask the whole library."
+        ),
+    ] = None,
+    question: Annotated[
+        str | None, typer.Argument(metavar="[QUESTION]", help="The question; without one a chat begins.")
+    ] = None,
+    choices: Annotated[
+        list[str] | None, typer.Option("--choices", metavar="TEXT", help="An option to choose from. Repeatable.")
+    ] = None,
+    start: FromOption = None,
+    until: UntilOption = None,
+    json: JsonOption = False,
+    engine: EngineOption = None,
+    preset: PresetOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Answer a question about a video, a folder or the library, with the moments that prove it.
+
+    A video that is not in the library yet is indexed first, once.
+    """
+    from vagent import _chat, _render
+
+    source, question = _whom(source, question, library)
+    with _open(library, preset, engine) as opened:
+        if source is not None:
+            _prepare(opened, source, quiet=json, again=bool(preset or engine))
+        options: dict[str, Any] = {"source": source, "choices": choices, "start": start, "until": until}
+        if question is None:
+            _chat.chat(lambda text: opened.ask(text, **options), json=json)
+            return
+        answer = opened.ask(question, **options)
+        typer.echo(_render.as_json(answer.to_dict()) if json else _render.answer(answer))
+
+
+@app.command()
+def index(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files and folders of videos.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be indexed, and index nothing.")] = False,
+    json: JsonOption = False,
+    engine: EngineOption = None,
+    preset: PresetOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Index videos, so that questions about them are answered in seconds.
+
+    Can be stopped at any time and goes on where it was. Files that are up to date cost next to nothing.
+    """
+    from vagent import _progress, _render
+
+    with _open(library, preset, engine) as opened:
+        if dry_run:
+            plan = opened.plan(paths)
+            typer.echo(_render.as_json_lines(plan) if json else _render.plan(plan))
+            return
+        with _progress.bar(enabled=not json) as on_progress:
+            reports = opened.add(paths, progress=on_progress)
+        _progress.tell(reports)
+        typer.echo(_render.as_json_lines(map(_render.report, reports)) if json else _render.reports(reports))
+        failed = sum(report.status == "failed" for report in reports)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help="A video or folder; leave it out to search the whole library.")
+    ],
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="Words or a question.")] = None,
+    kind: Annotated[list[Sense] | None, typer.Option("--kind", help="Only this kind of evidence. Repeatable.")] = None,
+    start: FromOption = None,
+    until: UntilOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Moments to print.")] = 10,
+    json: JsonOption = False,
+    engine: EngineOption = None,
+    preset: PresetOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Find moments by what is said and what is written, best first, without an answer."""
+    from vagent import _render
+
+    where, what = (None, source) if query is None else (source, query)
+    with _open(library, preset, engine) as opened:
+        if where is not None:
+            _prepare(opened, where, quiet=json, again=bool(preset or engine))
+        kinds: list[Kind] | None = [k.value for k in kind] if kind else None
+        moments = opened.search(what, source=where, kinds=kinds, start=start, until=until, limit=limit)
+        typer.echo(_render.as_json(_render.found(what, moments)) if json else _render.moments(moments))
+
+
+@app.command()
+def show(
+    source: SourceArgument,
+    kind: Annotated[list[Sense] | None, typer.Option("--kind", help="Print all evidence of this kind.")] = None,
+    json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """Show what the index holds of a video: tracks, shots, evidence per sense and with which engines."""
+    from vagent import _render
+
+    with _open(library) as opened:
+        shown = [_render.holdings(opened.index, video, [k.value for k in kind or []]) for video in opened.find(source)]
+        _print(_render.as_json_lines(shown) if json else "\n\n".join(map(_render.show, shown)))
+
+
+@app.command("list")
+def list_videos(json: JsonOption = False, library: LibraryOption = None) -> None:
+    """List the videos of the library."""
+    from vagent import _render
+
+    with _open(library) as opened:
+        rows = [_render.listed(opened.index, video) for video in opened.videos()]
+        _print(_render.as_json_lines(rows) if json else _render.listing(rows, opened.folder))
+
+
+@app.command()
+def remove(source: SourceArgument, library: LibraryOption = None) -> None:
+    """Forget a video or a folder of videos. The video files are not touched."""
+    from vagent import _render
+
+    with _open(library) as opened:
+        for video in opened.remove(source):
+            typer.echo(f"removed {_render.safe(video.path)}")
+
+
+@app.command()
+def doctor(json: JsonOption = False, engine: EngineOption = None, preset: PresetOption = None) -> None:
+    """Tell what works on this machine, which engine each sense takes and why, and what would make it better."""
+    from vagent import _doctor, _render
+
+    findings = _doctor.examine(_settings(None, preset, engine))
+    typer.echo(_render.as_json(findings) if json else _render.doctor(findings))
+
+
+@app.command()
+def models(json: JsonOption = False) -> None:
+    """List the models that can be used here, where they lie, their size and licence."""
+    from vagent import _doctor, _render
+
+    rows = _doctor.models()
+    typer.echo(_render.as_json(rows) if json else _render.models(rows))
+
+
+@app.command()
+def config(
+    action: Annotated[str, typer.Argument(metavar="show|path|default", help="What to print.")] = "show",
+    json: JsonOption = False,
+) -> None:
+    """Print the settings in force (show), where your settings file is (path), or every setting explained (default)."""
+    from vagent import _render, configs
+
+    if action == "path":
+        typer.echo(str(configs.config_file()))
+    elif action == "default":
+        typer.echo(configs.default_text(), nl=False)
+    elif action == "show":
+        values = configs.load().model_dump(mode="json")
+        typer.echo(_render.as_json(values) if json else _render.as_yaml(values))
+    else:
+        raise SettingsError("unknown part of the settings", action, allowed=["show", "path", "default"])
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from vagent import __version__
+
+        typer.echo(f"vagent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Entry point of the command ``vagent``: errors become one line on stderr and exit code 1."""
+    try:
+        app()
+    except VagentError as error:
+        if os.environ.get("VAGENT_DEBUG") == "1":
+            raise
+        typer.echo(f"vagent: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("vagent: stopped; what was indexed so far is kept, run the same command again to go on", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`vagent list | head`); that is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _print(text: str) -> None:
+    """Print a text; an empty one prints no line either."""
+    typer.echo(text, nl=bool(text))
+
+
+def _whom(source: str | None, question: str | None, library: Path | None) -> tuple[str | None, str | None]:
+    """``ask --library DIR "a question"`` has one argument too: a question, unless it names something on disk."""
+    if source is None or question is not None or _exists(source):
+        return source, question
+    if library is None and " " not in source.strip():
+        raise SourceError("no such file or folder", source, hint="to ask the whole library, write a whole question")
+    return None, source
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _overrides(preset: Preset | None, engine: list[str] | None) -> dict[str, Any]:
+    from vagent.tools.engines import SENSES
+
+    chosen: dict[str, str] = {}
+    for pair in engine or []:
+        sense, sign, name = pair.partition("=")
+        if not sign or sense not in SENSES:
+            raise SettingsError("not an engine choice", pair, allowed=[f"{sense}=NAME" for sense in SENSES])
+        chosen[sense] = name
+    return {"preset": preset.value if preset else None, "engines": chosen or None}
+
+
+def _settings(library: Path | None, preset: Preset | None, engine: list[str] | None) -> Any:
+    from vagent import configs
+    from vagent.tools.engines import SENSES, choose
+
+    settings = configs.load({**_overrides(preset, engine), "library": str(library) if library else None})
+    for sense in SENSES:
+        if getattr(settings.engines, sense) != "auto":
+            choose(sense, settings)  # an engine that does not exist or cannot run is told now, not an hour later
+    return settings
+
+
+@contextmanager
+def _open(library: Path | None, preset: Preset | None = None, engine: list[str] | None = None) -> Iterator[Library]:
+    from vagent.sdk import Library
+
+    settings = _settings(library, preset, engine)
+    opened = Library.from_settings(settings)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _prepare(opened: Library, source: str, *, quiet: bool, again: bool) -> None:
+    """Index what is not indexed yet, with a progress bar."""
+    from vagent import _progress
+
+    with _progress.bar(enabled=not quiet) as on_progress:
+        reports = opened.prepare(source, again=again, progress=on_progress)
+    _progress.tell(reports)
+
+
+if __name__ == "__main__":
+    main()

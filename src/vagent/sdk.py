@@ -1,0 +1,340 @@
+"""The SDK: one video or a whole library, asked from Python. Quiet: no prints, no progress bars, no network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import vagent.agent.ask as agent
+from vagent import configs
+from vagent.agent.records import Answer, Step
+from vagent.errors import SourceError, TimeError
+from vagent.index.library import VideoLibrary
+from vagent.index.pipeline import Progress, Report
+from vagent.index.records import Kind, Moment, Video
+from vagent.tools.time import format_time, parse_time
+
+Time = float | str
+"""Seconds, or what ``vagent.tools.time.parse_time`` reads: ``"1:35"``, ``"0:01:35.5"``, ``"1h2m"``."""
+
+
+class Library:
+    """A library of videos.
+
+    Args:
+        folder: where it lies or shall lie; None: the platform's user data folder, or what the settings name.
+        preset: ``quick``, ``standard`` or ``deep``.
+        settings: nested settings that go before file and environment, ``{"engines": {"speech": "off"}}``.
+
+    Raises:
+        LibraryError: it cannot be opened; the message says what to do.
+        SettingsError: a setting or preset that does not exist.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        preset: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = {"preset": preset, "library": None if folder is None else str(folder), **(settings or {})}
+        self._index = VideoLibrary(configs.load(given))
+
+    @classmethod
+    def from_settings(cls, settings: configs.Settings) -> Self:
+        """The library that some settings name, for programs that load settings themselves."""
+        library = cls.__new__(cls)
+        library._index = VideoLibrary(settings)
+        return library
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Library({str(self.folder)!r})"
+
+    @property
+    def folder(self) -> Path:
+        """Where the library lies."""
+        return self._index.folder
+
+    @property
+    def settings(self) -> configs.Settings:
+        """The settings in force."""
+        return self._index.settings
+
+    @property
+    def index(self) -> VideoLibrary:
+        """The index itself, for control: evidence, shots, clips, pictures."""
+        return self._index
+
+    def close(self) -> None:
+        """Let go of the database, the models and the worker processes."""
+        self._index.close()
+
+    def add(
+        self, sources: str | Path | Iterable[str | Path], *, progress: Callable[[Progress], object] | None = None
+    ) -> list[Report]:
+        """Index files and folders; what is up to date is left alone, and one bad file does not stop the others.
+
+        Raises:
+            SourceError: a source names nothing.
+            LibraryError: the library itself fails, for instance because the disk is full.
+        """
+        return self._index.add(sources, progress)
+
+    def prepare(
+        self, source: str | Path, *, again: bool = False, progress: Callable[[Progress], object] | None = None
+    ) -> list[Report]:
+        """Index what a question to ``source`` needs and the library does not have yet.
+
+        Args:
+            source: a file or a folder.
+            again: also bring up to date what was indexed completely, maybe with other settings.
+            progress: told a few times a second how far the current video is.
+
+        Raises:
+            VagentError: none of the files can be indexed; the first one's error.
+        """
+        return self._index.prepare(source, progress, again=again)
+
+    def plan(self, sources: str | Path | Iterable[str | Path]) -> list[dict[str, str]]:
+        """What ``add`` would do with each file: ``video``, ``status`` (new, resume, done) and ``reason``."""
+        return self._index.plan(sources)
+
+    def videos(self) -> list[Video]:
+        """All videos in the library, by path."""
+        return self._index.videos()
+
+    def find(self, source: str | Path) -> list[Video]:
+        """The indexed videos that a file or folder stands for.
+
+        Raises:
+            SourceError: nothing there, or none of it is in the library.
+        """
+        return self._index.find(source)
+
+    def remove(self, source: str | Path) -> list[Video]:
+        """Forget the videos that a file or folder stands for; the files themselves are not touched.
+
+        Raises:
+            SourceError: none of it is in the library.
+        """
+        found = self.find(source)
+        for video in found:
+            self._index.remove(video)
+        return found
+
+    def search(
+        self,
+        query: str,
+        *,
+        source: str | Path | None = None,
+        kinds: Sequence[Kind] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+        limit: int | None = None,
+    ) -> list[Moment]:
+        """Moments that match a query, best first.
+
+        Args:
+            query: words or a question.
+            source: only the videos that this file or folder stands for.
+            kinds: only these senses.
+            start, until: only evidence within these times.
+            limit: how many.
+
+        Raises:
+            QuestionError: the query is empty.
+            TimeError: the times make no sense for the video.
+        """
+        videos = None if source is None else self._index.find(source)
+        low, high = _times(videos or self.videos(), start, until)
+        chosen = None if videos is None else [video.id for video in videos]
+        return self._index.search(query, videos=chosen, kinds=kinds, start=low, end=high, limit=limit)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        source: str | Path | None = None,
+        choices: Sequence[str] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+    ) -> Answer:
+        """Answer a question with the moments that prove it, or say that the videos do not show it.
+
+        Args:
+            question: in words.
+            source: only the videos that this file or folder stands for; None: the whole library.
+            choices: options of a multiple-choice question, with or without their letters.
+            start, until: only evidence within these times.
+
+        Raises:
+            QuestionError: the question is empty or too long.
+            TimeError: the times make no sense for the video.
+            SourceError: there is nothing to ask: the library, or the source in it, is empty.
+        """
+        for event in self.stream(question, source=source, choices=choices, start=start, until=until):
+            if isinstance(event, Answer):
+                return event
+        raise AssertionError("a stream ends with an answer")
+
+    def stream(
+        self,
+        question: str,
+        *,
+        source: str | Path | None = None,
+        choices: Sequence[str] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+    ) -> Iterator[Step | Answer]:
+        """As ``ask``, but each step is given as it is done; the answer comes last."""
+        videos = self.videos() if source is None else self._index.find(source)
+        if not videos:
+            raise SourceError("the library is empty", str(self.folder), hint="run: vagent index PATH")
+        low, high = _times(videos, start, until)
+        yield from agent.stream(
+            self._index, question, videos=[video.id for video in videos], choices=choices, start=low, end=high
+        )
+
+    async def aask(
+        self,
+        question: str,
+        *,
+        source: str | Path | None = None,
+        choices: Sequence[str] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+    ) -> Answer:
+        """As ``ask``, for asynchronous programs: the work is done in a thread."""
+        return await asyncio.to_thread(self.ask, question, source=source, choices=choices, start=start, until=until)
+
+
+class VideoAgent:
+    """One video to ask questions of; it is indexed on first use.
+
+    Args:
+        source: the video file.
+        library: folder of the library that keeps its index; None: the default library.
+        preset: ``quick``, ``standard`` or ``deep``.
+        settings: nested settings that go before file and environment.
+
+    Example:
+        >>> agent = VideoAgent("film.mkv")
+        >>> answer = agent.ask("Who pays the bill?")
+        >>> answer.text, answer.citations[0].span
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        library: str | Path | None = None,
+        preset: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.source = Path(source).expanduser()
+        if self.source.is_dir():
+            raise SourceError("VideoAgent takes one video file", str(source), hint="use vagent.Library for a folder")
+        self.library = Library(library, preset=preset, settings=settings)
+        self._ready = False
+        self._again = preset is not None or bool(settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"VideoAgent({str(self.source)!r}, library={str(self.library.folder)!r})"
+
+    def close(self) -> None:
+        """Let go of the database, the models and the worker processes."""
+        self.library.close()
+
+    def index(self, *, progress: Callable[[Progress], object] | None = None) -> Report:
+        """Bring the index of the video up to date; ``ask`` and ``search`` do it by themselves.
+
+        Raises:
+            VagentError: the file cannot be indexed.
+        """
+        (report,) = self.library.add(self.source, progress=progress)
+        if report.error is not None:
+            raise report.error
+        self._ready = True
+        return report
+
+    def ask(
+        self,
+        question: str,
+        *,
+        choices: Sequence[str] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+    ) -> Answer:
+        """Answer a question; see ``Library.ask``."""
+        self._prepare()
+        return self.library.ask(question, source=self.source, choices=choices, start=start, until=until)
+
+    async def aask(
+        self,
+        question: str,
+        *,
+        choices: Sequence[str] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+    ) -> Answer:
+        """As ``ask``, for asynchronous programs."""
+        return await asyncio.to_thread(self.ask, question, choices=choices, start=start, until=until)
+
+    def stream(
+        self,
+        question: str,
+        *,
+        choices: Sequence[str] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+    ) -> Iterator[Step | Answer]:
+        """As ``ask``, but each step is given as it is done; the answer comes last."""
+        self._prepare()
+        yield from self.library.stream(question, source=self.source, choices=choices, start=start, until=until)
+
+    def search(
+        self,
+        query: str,
+        *,
+        kinds: Sequence[Kind] | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+        limit: int | None = None,
+    ) -> list[Moment]:
+        """Moments of this video that match a query; see ``Library.search``."""
+        self._prepare()
+        return self.library.search(query, source=self.source, kinds=kinds, start=start, until=until, limit=limit)
+
+    def _prepare(self) -> None:
+        if not self._ready:
+            self.library.prepare(self.source, again=self._again)
+            self._ready = True
+
+
+def _times(videos: Sequence[Video], start: Time | None, until: Time | None) -> tuple[float | None, float | None]:
+    """Seconds of a range that a person gave, checked against the videos it is for."""
+    low = None if start is None else parse_time(start)
+    high = None if until is None else parse_time(until)
+    if low is not None and high is not None and high <= low:
+        raise TimeError("the range ends before it begins", f"{format_time(low)} .. {format_time(high)}")
+    longest = max((video.duration for video in videos), default=0.0)
+    if low is not None and videos and low >= longest:
+        allowed = f"0 .. {format_time(longest, 1)}"
+        raise TimeError("the range begins after the end of the video", format_time(low, 1), allowed=allowed)
+    return low, high
