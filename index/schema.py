@@ -13,15 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vagent.errors import LibraryCorruptError, LibraryVersionError, StorageError
+from vagent.index.words import TOKENIZER
 
 _log = logging.getLogger("vagent.index.schema")
 
 VERSION = 1
 
 REBUILD = "delete library.db and index the videos again; the video files themselves are untouched"
-
-# Marks belong to words, or Hindi and Thai words would fall apart; the text is composed (NFKC) before it comes here.
-_TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* M* Co'"
 
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -96,7 +94,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_video ON evidence (video, start);
 
 CREATE VIRTUAL TABLE evidence_fts USING fts5(
-    words, content='evidence', content_rowid='id', tokenize="{_TOKENIZER}"
+    words, content='evidence', content_rowid='id', tokenize="{TOKENIZER}"
 );
 CREATE VIRTUAL TABLE evidence_terms USING fts5vocab('evidence_fts', 'row');
 CREATE TRIGGER evidence_fts_insert AFTER INSERT ON evidence BEGIN

@@ -77,10 +77,10 @@ class Searcher:
         return [Moment(videos[group.video], group.span, group.score, group.hits) for group in ranked]
 
     def _groups(self, hits: Sequence[Hit]) -> list[_Group]:
-        clips = {video: self.store.clips(video) for video in {hit.evidence.video for hit in hits}}
+        clips = self.store.clips_of([hit.evidence.id for hit in hits])
         found: dict[tuple[int, int, int], list[Hit]] = {}
         for hit in hits:
-            found.setdefault(_place(hit.evidence, clips[hit.evidence.video]), []).append(hit)
+            found.setdefault(_place(hit.evidence, clips.get(hit.evidence.id)), []).append(hit)
         return [group for members in found.values() for group in _split(members)]
 
     def _neighbours(self, group: _Group, groups: Iterable[_Group]) -> float:
@@ -103,12 +103,11 @@ class _Group:
     hits: tuple[Hit, ...]
 
 
-def _place(row: Evidence, clips: Sequence[Clip]) -> tuple[int, int, int]:
+def _place(row: Evidence, clip: Clip | None) -> tuple[int, int, int]:
     """What is grouped: evidence by the clip it lies in; what is longer than its clip stands by itself."""
-    best = max(clips, key=lambda clip: (clip.span.overlap(row.span), -clip.span.gap(row.span)), default=None)
-    if best is None or row.span.duration > best.span.duration:
+    if clip is None or row.span.duration > clip.span.duration:
         return row.video, 0, row.id
-    return row.video, best.id, 0
+    return row.video, clip.id, 0
 
 
 def _split(members: Sequence[Hit]) -> Iterator[_Group]:
@@ -150,8 +149,7 @@ def _thinned(groups: Sequence[_Group]) -> list[_Group]:
 
 def _lexical(searcher: Searcher, query: str, filters: Filters) -> Sequence[int]:
     store, limit = searcher.store, searcher.settings.channel_hits
-    anywhere = Filters()
-    wanted = queries.forgiven(queries.words(query), lambda word: bool(store.match([word], anywhere, 1)), store.terms)
+    wanted = queries.forgiven(queries.words(query), store.knows, store.known_stems)
     return [number for number, _ in store.match(wanted, filters, limit)]
 
 

@@ -252,6 +252,16 @@ class Store(Database):
         sql = 'SELECT start, "end", id FROM clips WHERE video = ? ORDER BY start, id'
         return self._read(lambda row: Clip(Span(row[0], row[1]), row[2]), sql, (video,))
 
+    def clips_of(self, ids: Sequence[int]) -> dict[int, Clip]:
+        """For each evidence id the clip in which the middle of its span lies; none where the video has no clips."""
+        sql = (
+            'SELECT e.id, c.start, c."end", c.id FROM evidence e JOIN clips c ON c.id = (SELECT k.id FROM clips k'
+            '  WHERE k.video = e.video AND k.start <= (e.start + e."end") / 2 ORDER BY k.start DESC LIMIT 1)'
+            " WHERE e.id IN (SELECT value FROM json_each(?))"
+        )
+        wanted = _json([int(number) for number in ids])
+        return dict(self._read(lambda row: (row[0], Clip(Span(row[1], row[2]), row[3])), sql, (wanted,)))
+
     # ------------------------------------------------------------------ evidence
 
     def add_evidence(self, rows: Sequence[Evidence]) -> list[int]:
@@ -311,19 +321,30 @@ class Store(Database):
 
         A word is matched by its stem, case and accents aside; one of several parts ("clean-room") as a phrase.
         """
-        quoted = ['"' + searchable(clean(word)).replace('"', '""') + '"' for word in words]
+        if not words:
+            return []
+        query = " OR ".join(_phrase(word) for word in words)
+        if filters.empty:
+            sql = (
+                "SELECT rowid, -bm25(evidence_fts) AS score FROM evidence_fts WHERE evidence_fts MATCH ?"
+                " ORDER BY score DESC, rowid LIMIT ?"
+            )
+            return self._rows(sql, (query, limit))
         where, values = _conditions(filters)
         sql = (
             "SELECT e.id, -bm25(evidence_fts) AS score FROM evidence_fts JOIN evidence e ON e.id = evidence_fts.rowid"
             f" WHERE evidence_fts MATCH ? AND {where} ORDER BY score DESC, e.id LIMIT ?"
         )
-        if not quoted:
-            return []
-        return self._rows(sql, (" OR ".join(quoted), *values, limit))
+        return self._rows(sql, (query, *values, limit))
 
-    def terms(self) -> list[str]:
-        """Every stem that full-text search knows."""
-        return self._read(lambda row: str(row[0]), "SELECT term FROM evidence_terms")
+    def knows(self, word: str) -> bool:
+        """Whether any evidence holds a word in any of its forms, or all parts of it as a phrase."""
+        return bool(self._rows("SELECT 1 FROM evidence_fts WHERE evidence_fts MATCH ? LIMIT 1", (_phrase(word),)))
+
+    def known_stems(self, stems: Sequence[str]) -> list[str]:
+        """Those of the stems that are the stem of some word in the evidence."""
+        sql = "SELECT term FROM evidence_terms WHERE term IN (SELECT value FROM json_each(?))"
+        return self._read(lambda row: str(row[0]), sql, (_json([clean(stem) for stem in stems]),))
 
     # ------------------------------------------------------------------ vectors
 
@@ -399,6 +420,11 @@ class Store(Database):
             "  WHERE v.evidence = e.id AND m.name = ?) ORDER BY e.id LIMIT ?"
         )
         return self._rows(sql, (video, video, model, limit))
+
+
+def _phrase(word: str) -> str:
+    """A word as full-text search takes it literally, whatever characters it is made of."""
+    return '"' + searchable(clean(word)).replace('"', '""') + '"'
 
 
 def _conditions(filters: Filters) -> tuple[str, list[Any]]:

@@ -360,9 +360,23 @@ def test_no_query_breaks_the_search(tmp_path_factory: pytest.TempPathFactory, wo
         assert 1 in found(store, *words, "line")
 
 
-def test_terms_are_stems(store: Store) -> None:
-    store.add_evidence([line(film(store), 0, "telescopes tell")])
-    assert store.terms() == ["telescop", "tell"]
+def test_what_the_library_knows(store: Store) -> None:
+    store.add_evidence([line(film(store), 0, "telescopes tell of clean rooms, 東京")])
+    asked = ["telescope", "Telling", "clean room", "東京", "room clean", "star", '"']
+    assert [word for word in asked if store.knows(word)] == asked[:4]
+    assert sorted(store.known_stems(["telescop", "tell", "telescope", "x", "\udc80"])) == ["telescop", "tell"]
+
+
+def test_the_clip_of_a_row_holds_its_middle(store: Store) -> None:
+    video, other = film(store), film(store, "b")
+    store.replace_clips(video, [Clip(Span(a, a + 10)) for a in (0.0, 10.0, 20.0)])
+    spans = [(0, 2), (8, 11), (9, 13), (10, 10), (29, 40), (0, 60)]
+    ids = store.add_evidence([line(video, a, "x", end=b) for a, b in spans])
+    without = store.add_evidence([line(other, 5, "x")])
+    clips = store.clips_of([*ids, *without])
+    assert [clips[i].span.start for i in ids] == [0, 0, 10, 10, 20, 20]
+    assert without[0] not in clips
+    assert clips[ids[0]] == store.clips(video)[0]
 
 
 # ---------------------------------------------------------------------- vectors

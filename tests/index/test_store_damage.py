@@ -49,7 +49,7 @@ def read_all(folder: Path) -> None:
             store.clips(video.id), store.shots(video.id), store.stages(video.id), store.paths(video.id)
         store.evidence()
         store.match(["line", "words"], Filters(), 1000)
-        store.terms()
+        store.known_stems(["line"])
         list(store.vectors("m"))
 
 
