@@ -11,7 +11,7 @@ from vagent.index import words as texts
 LONGEST = 4000
 """Characters of a query, at most."""
 
-_FORGIVEN = 4  # letters from which a word may have one wrong
+_FORGIVEN = range(4, 31)  # letters of a word that may have one wrong
 _UNKNOWN = 6  # words of a query that are forgiven, at most
 _VARIANTS = 4  # known words tried for an unknown one, at most
 _PART = 3  # letters of each half where a word is split
@@ -61,11 +61,11 @@ def forgiven(
     """
     found = list(query)
     found += [a + b for a, b in pairwise(query) if _plain(a, b) and known(a + b)]
-    unknown = [word for word in query if len(word) >= _FORGIVEN and word.isalpha() and not known(word)][:_UNKNOWN]
+    unknown = [word for word in query if len(word) in _FORGIVEN and word.isalpha() and not known(word)][:_UNKNOWN]
     for word, stem in zip(unknown, texts.stems(unknown) if unknown else [], strict=True):
         halves = [f"{word[:at]} {word[at:]}" for at in range(_PART, len(word) - _PART + 1)]
         found += [both for both in halves if known(both)]
-        close = [term for term in slips(stem) | slips(word) if len(term) >= _FORGIVEN - 1]
+        close = [term for term in slips(stem) | slips(word) if len(term) >= _FORGIVEN.start - 1]
         found += sorted(among(close))[:_VARIANTS]
     return found
 

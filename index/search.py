@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from vagent.index.fusion import fuse
 from vagent.index.records import Clip, Evidence, Hit, Moment
 from vagent.index.store import Filters, Store
 from vagent.index.vectors import VectorIndex
+from vagent.index.words import words
 from vagent.tools.embeddings import EmbeddingEngine
 from vagent.tools.time import Span
 
@@ -21,6 +23,7 @@ __all__ = ["Filters", "Searcher"]
 _WEAK = 0.9  # factor on the score of evidence from unreliable engines
 _REPEATED = 0.5  # factor on the score of a moment whose text a better moment has already
 _BONUS = 0.3  # part of the second best hit's score that a moment gains
+_ALIKE = 0.8  # part of the words of two texts that they share where they say the same
 _NEAR = 5.0  # seconds between evidence of one clip that belongs to one moment
 _ALONG = 0.6  # part of the best score from which other evidence of the clip widens the moment
 
@@ -59,22 +62,24 @@ class Searcher:
         return [Hit(rows[f.id], f.score, f.ranks) for f in fuse(present, self.settings.rrf_k, weights)]
 
     def search(self, query: str, *, filters: Filters | None = None, limit: int | None = None) -> list[Moment]:
-        """Moments that match, best first; evidence of one clip that lies close together is one moment.
+        """Moments that match, best first; evidence of one clip that lies close together is one moment, and so is what
+        two senses found to say the same at the same time.
 
         Args:
             query: words or a question.
-            filters: which evidence may be used.
+            filters: which evidence may be used; a moment reaches no further than its stretch of time.
             limit: how many moments; None: as the settings say.
 
         Raises:
             QuestionError: the query is empty or too long.
             LibraryError: the library's vectors are another model's.
         """
-        groups = self._groups(self.hits(query, filters))
+        filters = filters or Filters()
+        groups = _folded(self._groups(self.hits(query, filters)))
         smoothed = [replace(group, score=group.score + self._neighbours(group, groups)) for group in groups]
         ranked = _thinned(sorted(smoothed, key=_order))[: limit or self.settings.limit]
         videos = {video: self.store.video(video) for video in {group.video for group in ranked}}
-        return [Moment(videos[group.video], group.span, group.score, group.hits) for group in ranked]
+        return [Moment(videos[group.video], _cut(group.span, filters), group.score, group.hits) for group in ranked]
 
     def _groups(self, hits: Sequence[Hit]) -> list[_Group]:
         clips = self.store.clips_of([hit.evidence.id for hit in hits])
@@ -120,16 +125,44 @@ def _split(members: Sequence[Hit]) -> Iterator[_Group]:
 
 
 def _group(members: Sequence[Hit]) -> _Group:
-    """The moment around the best hit: good hits that lie close to it belong to it."""
+    """The moment around the best hit, which comes first: good hits that lie close to it belong to it."""
     best = members[0]
     span, taken = best.evidence.span, [best]
     for hit in sorted(members[1:], key=lambda h: h.evidence.span.gap(best.evidence.span)):
         if hit.score >= _ALONG * best.score and hit.evidence.span.gap(span) <= _NEAR:
             span, taken = span.union(hit.evidence.span), [*taken, hit]
-    taken.sort(key=lambda hit: (-hit.score, hit.evidence.id))
+    return _moment(taken)
+
+
+def _moment(taken: Sequence[Hit]) -> _Group:
+    hits = sorted(taken, key=lambda hit: (-hit.score, hit.evidence.id))
+    span = reduce(Span.union, (hit.evidence.span for hit in hits))
     # Several hits in one place speak for it, but no number of poor ones outweighs a good one.
-    score = best.score + _BONUS * max((hit.score for hit in taken[1:]), default=0.0)
-    return _Group(best.evidence.video, span, score, tuple(taken))
+    score = hits[0].score + _BONUS * max((hit.score for hit in hits[1:]), default=0.0)
+    return _Group(hits[0].evidence.video, span, score, tuple(hits))
+
+
+def _folded(groups: Iterable[_Group]) -> list[_Group]:
+    """Groups that say the same at the same time as one: a subtitle that is burned in too, a caption across a cut."""
+    folded: list[_Group] = []
+    for group in sorted(groups, key=_order):
+        same = [other for other in folded if _same(group, other)]
+        folded = [other for other in folded if other not in same]
+        folded.append(_moment([hit for one in (*same, group) for hit in one.hits]))
+    return folded
+
+
+def _same(a: _Group, b: _Group) -> bool:
+    if a.video != b.video or not a.span.overlap(b.span):
+        return False
+    ours, theirs = (set(words(group.hits[0].evidence.text)) for group in (a, b))
+    return len(ours & theirs) >= _ALIKE * max(len(ours | theirs), 1)
+
+
+def _cut(span: Span, filters: Filters) -> Span:
+    """The part of a span that the filters let through."""
+    start = span.start if filters.start is None else max(span.start, filters.start)
+    return Span(start, span.end if filters.end is None else max(start, min(span.end, filters.end)))
 
 
 def _order(group: _Group) -> tuple[float, int, float, float]:

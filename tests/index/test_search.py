@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from vagent import configs
@@ -15,6 +16,7 @@ from vagent.index.passages import embed_video
 from vagent.index.records import Clip, Evidence, Kind
 from vagent.index.search import Filters, Searcher
 from vagent.index.store import Store
+from vagent.index.words import words
 from vagent.tools.embeddings.minilm import MiniLM
 from vagent.tools.time import Span
 
@@ -124,6 +126,72 @@ def test_a_moment_holds_its_evidence_and_no_more(searcher: Searcher) -> None:
         assert moment.span.end == max(span.end for span in spans)
         assert moment.span.duration <= 10
         assert all(hit.evidence.video == moment.video.id for hit in moment.hits)
+
+
+def test_what_two_senses_say_at_once_is_one_moment(searcher: Searcher, store: Store) -> None:
+    video = store.add_video("three", "/films/c.mp4", 1, 1, 60.0, {})
+    store.replace_clips(video.id, [Clip(Span(a, a + 10.0)) for a in (0.0, 10.0, 20.0, 30.0)])
+    text = "Quartz watches keep perfect time"
+    rows = [
+        row(video.id, "subtitle", 7, 9.5, text),
+        row(video.id, "screen_text", 8, 13, "QUARTZ WATCHES\nKEEP PERFECT TIME"),  # its middle lies in the next clip
+        row(video.id, "speech", 8, 11, "quartz watches keep perfect thyme", weak=True),
+        row(video.id, "screen_text", 25, 29, text),  # the same again is another moment
+        row(video.id, "screen_text", 8, 40, "quartz: two atoms of oxygen, one of silicon"),  # another text is, too
+    ]
+    ids = store.add_evidence(rows)
+    moments = searcher.search("quartz", filters=Filters(videos=[video.id]))
+    found = {moment.span: {hit.evidence.id for hit in moment.hits} for moment in moments}
+    assert found == {Span(7, 13): set(ids[:3]), Span(25, 29): {ids[3]}, Span(8, 40): {ids[4]}}
+
+
+def test_a_moment_reaches_no_further_than_was_asked_for(searcher: Searcher, store: Store) -> None:
+    video = store.add_video("three", "/films/c.mp4", 1, 1, 90.0, {})
+    store.add_evidence([row(video.id, "screen_text", 0, 90, "Quartz and other minerals")])
+    for start, end, span in [(None, 50.0, Span(0, 50)), (20.0, None, Span(20, 90)), (20.0, 50.0, Span(20, 50))]:
+        (moment,) = searcher.search("quartz", filters=Filters(videos=[video.id], start=start, end=end))
+        assert moment.span == span
+        assert moment.hits[0].evidence.span == Span(0, 90)
+
+
+CLIPS = [Clip(Span(float(a), a + 10.0)) for a in range(0, 60, 10)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["subtitle", "speech", "screen_text"]),
+            st.integers(0, 50),
+            st.integers(0, 25),
+            st.sampled_from(["red car", "red cars", "a red house", "blue", "car and house red"]),
+        ),
+        max_size=12,
+    ),
+    st.none() | st.integers(0, 30).map(float),
+    st.none() | st.integers(31, 60).map(float),
+)
+@hypothesis_settings(max_examples=25, deadline=None)
+def test_moments_hold_evidence_and_never_say_the_same_twice_at_once(
+    tmp_path_factory: pytest.TempPathFactory, found: list[tuple[Kind, int, int, str]], start: float | None, end: float
+) -> None:
+    folder = tmp_path_factory.mktemp("library")
+    with Store(folder) as store:
+        video = store.add_video("one", "/one.mp4", 1, 1, 60.0, {}).id
+        store.replace_clips(video, CLIPS)
+        store.add_evidence([row(video, kind, a, a + length, text) for kind, a, length, text in found])
+        searcher = Searcher(store, folder, None, configs.load(env={}).search)
+        filters = Filters(start=start, end=end)
+        moments = searcher.search("red car", filters=filters, limit=100)
+        ids = [hit.evidence.id for moment in moments for hit in moment.hits]
+        assert sorted(ids) == sorted(number for number, _ in store.match(["red", "car"], filters, 100))
+        for moment in moments:
+            assert (start or 0.0) <= moment.span.start <= moment.span.end <= (75.0 if end is None else end)
+            assert all(hit.evidence.span.touches(moment.span) for hit in moment.hits)
+        for at, moment in enumerate(moments):
+            for other in moments[at + 1 :]:
+                same = set(words(moment.hits[0].evidence.text)) == set(words(other.hits[0].evidence.text))
+                assert not (same and moment.span.overlap(other.span))
+        assert moments == searcher.search("red car", filters=filters, limit=100)
 
 
 def test_moments_come_best_first_and_no_evidence_twice(searcher: Searcher) -> None:

@@ -26,7 +26,7 @@ def frozen(tmp_path: Path) -> Path:
     folder = tmp_path / "library"
     folder.mkdir()
     with closing(sqlite3.connect(folder / "library.db")) as connection:
-        connection.executescript(FROZEN.read_text(encoding="utf-8"))
+        connection.executescript(f"BEGIN; {FROZEN.read_text(encoding='utf-8')} COMMIT;")
     return folder
 
 
@@ -87,7 +87,7 @@ def test_a_full_text_index_out_of_step_is_noticed(file: Path) -> None:
         store.verify()
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(15))
 def test_any_damage_ends_in_an_error_of_ours_or_in_none(file: Path, seed: int) -> None:
     chance = random.Random(seed)
     content = bytearray(file.read_bytes())

@@ -72,6 +72,8 @@ def test_a_long_query_of_unknown_words_stays_cheap() -> None:
     query = [f"unknownword{'x' * (number % 9)}{chr(97 + number % 26)}" for number in range(400)]
     queries.forgiven(query, lambda word: False, lambda found: asked.append(len(found)) or [])
     assert len(asked) <= 6
+    assert sum(asked) < 50_000
+    queries.forgiven(["a" * 3999], lambda word: False, lambda found: pytest.fail("thousands of letters are no word"))
 
 
 @given(st.text("abcdxyz", min_size=1, max_size=8), st.text("abcdxyz", min_size=1, max_size=8))

@@ -22,6 +22,7 @@ from tests.text_pictures import page
 from vagent.configs import Settings
 from vagent.configs import load as load_settings
 from vagent.tools import engines
+from vagent.tools.embeddings import EmbeddingEngine
 from vagent.tools.engines import SENSES, Sense, Status
 from vagent.tools.speech import SpeechEngine
 from vagent.tools.text import Image, Region, TextEngine, TextLine
@@ -175,3 +176,48 @@ class TestText:
         image.setflags(write=False)
         text_of(text_engine, image)
         assert np.array_equal(image, self.SLIDE)
+
+
+@pytest.fixture(scope="module", params=engines.names("embeddings"))
+def embedding_engine(request: pytest.FixtureRequest) -> Iterator[EmbeddingEngine]:
+    settings = load_settings({"threads": 1}, env={})
+    engine: EmbeddingEngine = engine_class("embeddings", request.param, settings)(settings)
+    yield engine
+    if close := getattr(engine, "close", None):
+        close()
+
+
+class TestEmbeddings:
+    TEXTS = (
+        "a physician treats a sick child",
+        "the doctor looks after an ill boy",
+        "shares of the oil company fell on monday",
+    )
+
+    def test_each_text_has_a_unit_vector_in_its_place(self, embedding_engine: EmbeddingEngine) -> None:
+        vectors = embedding_engine.embed(self.TEXTS)
+        assert vectors.dtype == np.float32
+        assert vectors.shape == (3, embedding_engine.dimension)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+        np.testing.assert_allclose(embedding_engine.embed(self.TEXTS[::-1])[::-1], vectors, atol=1e-4)
+
+    def test_what_means_the_same_lies_close(self, embedding_engine: EmbeddingEngine) -> None:
+        one, same, other = embedding_engine.embed(self.TEXTS)
+        assert one @ same > one @ other + 0.1
+
+    def test_no_text_has_no_vector(self, embedding_engine: EmbeddingEngine) -> None:
+        assert embedding_engine.embed([]).shape == (0, embedding_engine.dimension)
+
+    def test_odd_texts_have_vectors_too(self, embedding_engine: EmbeddingEngine) -> None:
+        odd = ["", " ", "\0", "\ud800", "🎬", "東京", "word " * 3000, "[SEP] <s> <|im_end|>"]
+        vectors = embedding_engine.embed(odd)
+        assert np.isfinite(vectors).all()
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+
+    def test_company_does_not_matter(self, embedding_engine: EmbeddingEngine) -> None:
+        together = embedding_engine.embed([*self.TEXTS, "much longer " * 60])
+        np.testing.assert_allclose(embedding_engine.embed(self.TEXTS[:1]), together[:1], atol=1e-3)
+
+    def test_the_model_is_named_for_the_library(self, embedding_engine: EmbeddingEngine) -> None:
+        assert embedding_engine.model == embedding_engine.model.strip() != ""
+        assert embedding_engine.model in embedding_engine.revision
