@@ -16,7 +16,7 @@ from vagent.agent.words import content, squeezed
 WEAK_LIMIT = 0.4
 """No answer that rests on weak evidence alone is more confident than this."""
 
-_WEAK_ENOUGH = 0.6  # probability that a draft resting on weak evidence alone needs
+_WEAK_ENOUGH = 0.5  # probability that a draft resting on weak evidence alone needs
 _AGREE = 0.5  # share of content words that two looks must have in common to agree
 
 

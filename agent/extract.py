@@ -14,7 +14,7 @@ from vagent.agent.safe import quoted
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.support import ENOUGH, Support
 from vagent.agent.values import digits
-from vagent.agent.words import content, squeezed
+from vagent.agent.words import Bag, content, squeezed
 from vagent.tools.time import Span
 
 _QUOTES = 3  # citations of one answer, at most
@@ -184,14 +184,11 @@ def _at_time(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
 def _neighbour(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """What comes directly after, or before, a quoted line."""
     wanted = max(plan.quoted, key=len)
-    words = content(wanted, frame=True)
-    scored = [
-        (max(quote_match(wanted, line), shelf.rarity.coverage(words, line.bag) if words else 0.0), -i, line)
-        for i, line in enumerate(shelf.all_lines)
-    ]
-    score, _, anchor = max(scored, default=(0.0, 0, None), key=lambda x: x[:2])
-    if anchor is None or score < 0.6:
-        return _find(plan, shelf, leads)
+    scored = [(_anchored(wanted, line, shelf), -line.span.duration, -i) for i, line in enumerate(shelf.all_lines)]
+    score, _, number = max(scored, default=(0.0, 0.0, 0))
+    if score < 0.6:
+        return Draft(missing=f"The line {quoted(wanted)} was not found in what was indexed.")
+    anchor = shelf.all_lines[-number]
     step = -1 if plan.relation == "before" else 1
     stream = shelf.stream(anchor)
     place = anchor.place + step
@@ -201,6 +198,15 @@ def _neighbour(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         return Draft(missing=f"Nothing comes {plan.relation} that line in what was indexed.", leads=(quote([anchor]),))
     found = quote([stream[place]])
     return Draft(_sentence(quoted(found.text), found, shelf), found.text, (found, quote([anchor])), 0.55 + 0.3 * score)
+
+
+def _anchored(wanted: str, line: Line, shelf: Shelf) -> float:
+    """How well a line is the one that is quoted; a quotation may run over texts that are shown together."""
+    itself = quote_match(wanted, line)
+    if line.stream != "written" or not 0 < itself < 0.6:
+        return itself
+    shown = Bag.of(" ".join(x.text for x in shelf.screenful(line)))
+    return (itself + shelf.rarity.coverage(content(wanted, frame=True), shown)) / 2
 
 
 def _same(one: Line, other: Line) -> bool:

@@ -26,8 +26,8 @@ def draft(plan: Plan, shelf: Shelf) -> Draft:
             missing = f"“{safe(item)}” is not in what was indexed, so the order cannot be told."
             return Draft(missing=missing, leads=tuple(q for q, _ in found))
         found.append((first, item))
-    found.sort(key=lambda x: (x[0].span.start, x[0].span.end))
-    if any(a.span == b.span and a.rows == b.rows for (a, _), (b, _) in pairwise(found)):
+    found.sort(key=lambda x: (x[0].span.start, x[0].span.end, squeezed(x[0].text).find(squeezed(x[1]))))
+    if any(a.rows == b.rows and not _apart(a, first, second) for (a, first), (b, second) in pairwise(found)):
         return Draft(
             missing="What was asked stands in the same line, so the order cannot be told.", leads=(found[0][0],)
         )
@@ -38,6 +38,13 @@ def draft(plan: Plan, shelf: Shelf) -> Draft:
     if len(names) > 2 and re.search(r"\border\b", plan.question, re.I):
         short = ", ".join(names)
     return Draft(f"{short}. {' '.join(says(q) for q in quotes[:3])}", short, quotes, 0.7)
+
+
+def _apart(quote: Quote, first: str, second: str) -> bool:
+    """Whether two items stand in one quote one after the other, as they are written."""
+    text = squeezed(quote.text)
+    start = text.find(squeezed(first))
+    return start >= 0 and text.find(squeezed(second), start + len(squeezed(first))) >= 0
 
 
 def find(plan: Plan, shelf: Shelf, item: str) -> Quote | None:

@@ -18,6 +18,7 @@ from vagent.agent.values import Value
 from vagent.agent.words import Bag, content, fold, squeezed, stems
 from vagent.tools.time import Span
 
+_HEADING = re.compile(r"\b(?:heading|headline|title)\b", re.I)
 _ALL = 48  # so many lines are all considered; of more, the best by words and those that search found
 _LINES = 32  # lines of each of these two sorts
 _TOGETHER = 10  # lines of on-screen text that are one passage, at most
@@ -100,11 +101,11 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
             around=Bag.of(near := _context(passage, shelf)),
             near_words=stems(near),
             typed=_typed(plan, passage, values),
-            literal=max((quote_match(q, line) for q in plan.quoted for line in passage.lines), default=0.0),
+            literal=_literal(plan, passage),
             placed=_placed(plan, passage, shelf),
             few=_few(plan, passage, shelf),
         )
-        ranked.append(Ranked(passage, _score(plan, passage, support, order), support, values))
+        ranked.append(Ranked(passage, _score(plan, passage, support, order, shelf), support, values))
     ranked.sort(key=lambda r: (-r.score, r.passage.video, r.passage.span.start, len(r.passage.lines)))
     return ranked
 
@@ -163,11 +164,11 @@ def _context(passage: Passage, shelf: Shelf) -> str:
     return " ".join(line.text for line in shelf.around(passage.core, 3, 2))
 
 
-def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]) -> float:
+def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int], shelf: Shelf) -> float:
     score = support.similarity + 0.45 * support.coverage + 0.15 * support.context
     score += 0.2 * support.typed + 0.1 * support.near - 0.4 * support.contrast - 0.15 * support.uncounted
     score -= 0.3 if support.untyped else 0.0
-    score += 0.3 * support.literal + 0.25 * support.placed
+    score += 0.3 * _literal(plan, passage) + 0.25 * support.placed + 0.25 * _heading(plan, passage, shelf)
     kinds = plan.kinds
     if kinds and plan.kind != "visual":
         score += 0.08 if passage.core.evidence.kind in kinds else -0.12
@@ -175,6 +176,18 @@ def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]
     score -= 0.035 * (len(passage.lines) - 1) + (0.05 if passage.weak else 0.0)
     place = min((order.get(line.evidence.id, 99) for line in passage.lines), default=99)
     return score + 0.06 / (1 + place)
+
+
+def _literal(plan: Plan, passage: Passage) -> float:
+    return max((quote_match(q, line) for q in plan.quoted for line in passage.lines), default=0.0)
+
+
+def _heading(plan: Plan, passage: Passage, shelf: Shelf) -> float:
+    """1 where the question asks for a heading, and the passage is the first of several lines shown together."""
+    if not plan.text_itself or not _HEADING.search(plan.question) or passage.core.stream != "written":
+        return 0.0
+    screenful = shelf.screenful(passage.core)
+    return float(len(screenful) >= 3 and passage.lines == screenful[:1])
 
 
 def _emptiness(plan: Plan, passage: Passage) -> float:

@@ -258,7 +258,7 @@ def _kind(question: str, expects: AnswerType) -> tuple[QuestionKind, int]:
         # "What does the woman in red say?" is about what is said; how she looks only tells her from others.
         return "speech", 0
     if text:
-        return "text", 0 if expects in ("quote", "free", "named") else visual
+        return "text", 0 if expects == "quote" or _TEXT_ITSELF.search(question) else visual
     return ("visual" if visual else "any"), visual
 
 

@@ -236,3 +236,25 @@ def test_calibration_holds_on_the_small_documents() -> None:
     assert declined / unanswerable >= 0.8
     assert wrongly / answerable <= 0.15
     assert cited / answerable >= 0.8
+
+
+def test_order_within_one_line_goes_by_the_words() -> None:
+    held = [(3.0, 11.0, "ask not what your country can do for you, ask what you can do for your country")]
+    index = MemoryIndex(rows("subtitle", held), embedder=minilm())
+    asked = 'Which is said first: "what you can do for your country" or "what your country can do for you"?'
+    given = ask(index, asked, videos=[1])
+    assert given.text.startswith("what your country can do for you.")
+
+
+def test_what_follows_a_text_that_runs_over_two_blocks() -> None:
+    held = [(2.0, 9.0, "echo"), (2.0, 4.0, "the way"), (4.0, 6.0, "the truth"), (6.0, 9.0, "the life")]
+    index = MemoryIndex(rows("screen_text", held), embedder=minilm())
+    given = ask(index, 'Which phrase comes directly after "echo the truth"?', videos=[1])
+    assert given.citations[0].quote == "the life"
+
+
+def test_the_heading_is_the_first_of_the_lines_shown_together() -> None:
+    held = [(0.0, 60.0, "You will learn"), (5.0, 60.0, "Maps"), (9.0, 60.0, "Routes"), (70.0, 75.0, "Open the course")]
+    index = MemoryIndex(rows("screen_text", held), embedder=minilm())
+    given = ask(index, "What is the heading of the list?", videos=[1])
+    assert given.citations[0].quote.startswith("You will learn")
