@@ -326,6 +326,7 @@ class TestProgram:
             assert program.stdout is not None
             pid = int(program.stdout.readline())
             assert program.stdout.readline() == "ready\n"
+            assert os.getpgid(pid) != program.pid  # what a terminal interrupts is the group
             os.killpg(program.pid, signal.SIGINT)
             output, errors = program.communicate(timeout=60)
         assert (program.returncode, output, errors) == (0, "stopped\n", "")

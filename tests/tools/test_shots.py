@@ -136,10 +136,11 @@ def test_black_at_the_ends_is_no_boundary_unless_long() -> None:
 
 @pytest.mark.parametrize("rate", [12.5, 25.0, 60.0])
 @pytest.mark.parametrize("length", [0.04, 0.2])
-@pytest.mark.parametrize("light", ["white", "black", "bright"])
+@pytest.mark.parametrize("light", ["white", "black", "bright", "another picture"])
 def test_a_flash_or_a_blink_is_no_boundary(rate: float, length: float, light: str) -> None:
     a = scene(1)
-    flash = {"white": WHITE, "black": BLACK, "bright": np.clip(a + 110, 0, 255)}[light]
+    flashes = {"white": WHITE, "black": BLACK, "bright": np.clip(a + 110, 0, 255), "another picture": scene(2)}
+    flash = flashes[light]
     starts = [3.0, 5.0, 5.3, 8.0]
     assert detect(lambda t: flash if any(s <= t < s + length for s in starts) else a, frames(rate, 12)) == []
 
@@ -182,10 +183,17 @@ def test_a_zoom_and_a_change_of_light_are_no_boundary() -> None:
     assert detect(lambda t: a * min(1.0, max(0.4, 4 - 0.6 * t)), frames(24, 10)) == []
 
 
+def test_a_camera_that_adapts_to_the_light_on_a_plain_wall_is_no_boundary() -> None:
+    dark, light = 90 + (scene(1) - 128) / 20, 150 + (scene(2) - 128) / 20
+    dark[1:], light[1:] = 128, 128
+    assert detect(lambda t: mix(dark, light, t - 5), frames(24, 10)) == []
+
+
 def test_bars_beside_the_picture_hide_no_cut() -> None:
     def barred(picture: Planes) -> Planes:
         framed = BLACK.copy()
-        framed[:, :, 45:115] = picture[:, :, 45:115]
+        framed[:, :, 45:115] = 130 + picture[:, :, 45:115] / 2
+        framed[1:] = 128
         return framed
 
     a, b = barred(scene(1)), barred(scene(2))

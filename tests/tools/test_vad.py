@@ -48,6 +48,14 @@ def test_the_size_of_the_blocks_does_not_matter(cuts: list[int]) -> None:
     assert [s.span for s in found] == [s.span for s in detect(speech())]
 
 
+def test_the_network_remembers_between_calls() -> None:
+    frames = speech()[: 128 * 512].reshape(128, 512)
+    whole, parts = vad._Network(), vad._Network()
+    expected = whole.chances(frames)
+    assert max(expected) > 0.9
+    assert [c for i in range(0, 128, 5) for c in parts.chances(frames[i : i + 5])] == pytest.approx(expected, abs=1e-4)
+
+
 def test_times_count_from_the_start_given() -> None:
     early, late = detect(speech()), detect(speech(), start=3600.5)
     assert [s.span.start for s in late] == pytest.approx([s.span.start + 3600.5 for s in early])
