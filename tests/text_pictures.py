@@ -68,15 +68,17 @@ class ScriptedEngine:
     def check(cls, settings: Settings) -> Status:
         return Status(True, "scripted")
 
-    def frame(self, lines: Sequence[TextLine]) -> Image:
-        """A picture of these lines: each box has a pattern that belongs to its text."""
+    def frame(self, lines: Sequence[TextLine], found: Sequence[TextLine] | None = None) -> Image:
+        """A picture of these lines, each letter a pattern of its own; ``found``: what is detected there instead."""
         picture = np.full((180, 320, 3), 90, np.uint8)
         for line in lines:
             left, top, right, bottom = (round(v * s) for v, s in zip(line.box, (320, 180, 320, 180), strict=True))
-            noise = np.random.default_rng(crc32(line.text.encode())).integers(0, 2, (bottom - top, right - left, 1))
-            picture[top:bottom, left:right] = 255 * noise
+            edges = np.linspace(left, right, len(line.text) + 1).round().astype(int)
+            for letter, begin, end in zip(line.text, edges, edges[1:], strict=False):
+                noise = np.random.default_rng(crc32(letter.encode())).integers(0, 2, (bottom - top, end - begin, 1))
+                picture[top:bottom, begin:end] = 255 * noise
         picture[0, 0] = *divmod(len(self.frames), 256), 0
-        self.frames.append(tuple(lines))
+        self.frames.append(tuple(lines if found is None else found))
         return picture
 
     def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:

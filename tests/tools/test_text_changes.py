@@ -7,7 +7,7 @@ import pytest
 
 from tests.text_pictures import page, signature
 from vagent.tools.text import Box
-from vagent.tools.text.gate import FrameGate, still, strokes
+from vagent.tools.text.gate import FrameGate, patch, still
 from vagent.tools.text.moments import Moments
 
 NAME, WORD = ("Software Engineer", (60, 250), 32), ("Lantern", (60, 250), 32)
@@ -38,19 +38,37 @@ class TestGate:
         assert gate.changed(EMPTY)
 
 
-class TestStrokes:
+class TestPatch:
     def test_the_same_line_over_another_ground_is_still_there(self) -> None:
-        assert still(strokes(page([NAME]), BOX), strokes(page([NAME], ground=(70, 40, 60)), BOX))
+        assert still(patch(page([NAME]), BOX), patch(page([NAME], ground=(70, 40, 60)), BOX))
 
     def test_another_line_or_none_is_not(self) -> None:
-        before = strokes(page([NAME]), BOX)
-        assert not still(before, strokes(page([WORD]), BOX))
-        assert not still(before, strokes(EMPTY, BOX))
-        assert strokes(EMPTY, BOX) is None
+        before = patch(page([NAME]), BOX)
+        assert not still(before, patch(page([WORD]), BOX))
+        assert not still(before, patch(EMPTY, BOX))
+        assert patch(EMPTY, BOX) is None
 
     @pytest.mark.parametrize("box", [(0.5, 0.5, 0.5, 0.5), (1.2, 0.1, 1.5, 0.3), (-0.4, 0.1, 0.001, 0.3)])
     def test_a_box_without_size_in_the_picture_has_none(self, box: Box) -> None:
-        assert strokes(page([NAME]), box) is None
+        assert patch(page([NAME]), box) is None
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("ITEM 1 OF 3: KAYAK", "ITEM 2 OF 3: KAYAK"),
+            ("Page 13 of 40", "Page 18 of 40"),
+            ("score 6 : 0", "score 8 : 0"),
+            ("turn left now", "turn lift now"),
+        ],
+    )
+    @pytest.mark.parametrize("size", [14, 20, 32])
+    def test_one_letter_makes_another_line(self, one: str, other: str, size: int) -> None:
+        rng = np.random.default_rng(2)
+        box = (0.09, 250 / 360, 0.09 + size * len(one) * 0.6 / 640, (252 + 1.2 * size) / 360)
+        pages = [page([(t, (60, 250), size)]) + rng.normal(0, 5, EMPTY.shape) for t in (one, one, other)]
+        first, again, changed = (patch(np.clip(p, 0, 255).astype(np.uint8), box) for p in pages)
+        assert still(first, again)
+        assert not still(first, changed)
 
 
 class TestMoments:

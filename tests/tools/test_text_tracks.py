@@ -61,6 +61,13 @@ class TestTimes:
     def test_a_line_missed_once_is_one_appearance(self) -> None:
         assert told(spans_of([[title], [title], [], [title], [title], [], []])) == [(title.text, 0, 5)]
 
+    def test_nothing_comes_out_before_it_is_sure_to_be_over(self) -> None:
+        engine = ScriptedEngine()
+        reader = TextReader(engine, SETTINGS, 1.0)
+        shown = [[title], [title], [], [title], [], [], []]
+        out = [told(reader.feed(float(i), engine.frame(lines))) for i, lines in enumerate(shown)]
+        assert out == [[], [], [], [], [], [(title.text, 0, 4)], []]
+
     def test_a_text_that_comes_back_much_later_is_a_second_appearance(self) -> None:
         shown = [[title], *([[]] * 4), [title], []]
         assert told(spans_of(shown)) == [(title.text, 0, 1), (title.text, 5, 6)]
@@ -106,6 +113,11 @@ class TestBlocks:
         assert told(found) == [(text, 3 * i, 12) for i, text in enumerate(whole)]
         assert [s.block for s in found] == [whole] * 4
 
+    def test_the_block_is_the_one_with_most_lines(self) -> None:
+        found = spans_of([[title], [title, first, second], [title, first, second], [title], [title], []])
+        assert told(found) == [(title.text, 0, 5), (f"{first.text}\n{second.text}", 1, 3)]
+        assert [s.block for s in found] == [(title.text, first.text, second.text)] * 2
+
     def test_a_title_that_stays_while_its_bullets_change(self) -> None:
         found = spans_of([[title, first], [title, first], [title, second], [title, second], []])
         assert told(found) == [(title.text, 0, 4), (first.text, 0, 2), (second.text, 2, 4)]
@@ -141,9 +153,11 @@ class TestReadings:
         assert told(spans_of(shown)) == [("of our hands", 0, 3)]
 
     def test_text_that_was_added_to_is_two_texts(self) -> None:
-        short, long = line("Open a new browser.", (0.1, 0.5, 0.5, 0.58)), line("", (0.1, 0.5, 0.8, 0.58))
-        long = line("Open a new browser. Chrome fast.", long.box)
-        assert told(spans_of([[short], [short], [long], [long], [], []])) == [(short.text, 0, 2), (long.text, 2, 4)]
+        words, more = "Open a new browser.", "Open a new browser. Chrome fast."
+        # Six pixels a letter: what was there before stays as it was.
+        short, long = (line(t, (0.1, 0.5, 0.1 + len(t) * 6 / 320, 0.58)) for t in (words, more))
+        found = spans_of([[short], [short], [long], [long, logo], [long], [], []])
+        assert [t for t in told(found) if t[0] != logo.text] == [(words, 0, 2), (more, 2, 5)]
 
     def test_moving_text_is_one_span(self) -> None:
         shown = [[line("Directed by Ada", (0.3, 0.8 - 0.12 * i, 0.7, 0.86 - 0.12 * i))] for i in range(6)]
@@ -154,6 +168,25 @@ class TestReadings:
     )
     def test_junk_is_dropped(self, text: str, confidence: float, times: int) -> None:
         assert spans_of([[], *([[line(text, TITLE, confidence)]] * times), []]) == []
+
+    def test_a_line_that_was_detected_twice_is_one(self) -> None:
+        engine = ScriptedEngine()
+        again = line(title.text, (0.12, 0.11, 0.6, 0.19), 0.9)
+        reader = TextReader(engine, SETTINGS, 1.0)
+        spans = reader.feed(0.0, engine.frame([title], found=[title, again])) + reader.finish(1.0)
+        assert told(spans) == [(title.text, 0, 1)]
+
+    def test_lines_that_the_detector_joins_later_stay_what_they_were(self) -> None:
+        engine = ScriptedEngine()
+        one, other = line("RUE", (0.1, 0.1, 0.2, 0.2)), line("DE LONDRES", (0.22, 0.1, 0.5, 0.2))
+        both = line("RUE DE LONDRES", (0.1, 0.1, 0.5, 0.2))
+        clock = [line(f"tick {name}", CORNER) for name in ("one", "two", "three", "four")]
+        frames = [
+            engine.frame([one, other, c], found=[*(found or [one, other]), c])
+            for c, found in zip(clock, (None, None, [both], [both]), strict=True)
+        ]
+        found = read_all(TextReader(engine, SETTINGS, 1.0), [(float(i), f) for i, f in enumerate(frames)], 4.0)
+        assert [t for t in told(found) if "tick" not in t[0]] == [("RUE\nDE LONDRES", 0, 4)]
 
     def test_the_same_text_in_two_places_is_two_lines(self) -> None:
         shown = [[line("EXIT", (0.05, 0.1, 0.2, 0.16)), line("EXIT", (0.7, 0.8, 0.85, 0.86))]] * 3

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vagent.tools.text import Box, Image
 
-Patch = NDArray[np.bool_]
-"""The strokes of one line: True where the picture has an edge."""
-
 _SIZE = 320, 180  # pixels of the small picture that frames are compared in
 _BLOCK = 10  # pixels of its blocks
-_ROW = 24  # pixels of height of a patch
-_LONGEST = 720  # pixels of width of a patch, at most
+_ROW = 32  # pixels of height of a patch
+_LONGEST = 960  # pixels of width of a patch, at most
 _FLAT = 12  # grey levels that an edge rises, at least
-_STILL = 0.85  # part of the strokes that must be where they were
+_STILL = 0.85  # part of the strokes that must be where they were ...
+_LETTER = 16  # ... and in every stretch of so many pixels, about a letter, ...
+_SOME = 24  # ... that has at least so many pixels of strokes, ...
+_SHADE = 0.12  # ... they may differ by this part of the line's contrast
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """One line as it looks: its grey levels, and True in ``strokes`` where the picture has an edge."""
+
+    gray: NDArray[np.uint8]
+    strokes: NDArray[np.bool_]
 
 
 class FrameGate:
@@ -49,8 +59,8 @@ class FrameGate:
         return True
 
 
-def strokes(image: Image, box: Box) -> Patch | None:
-    """The strokes within a box; None where the box has no size or nothing in it stands out."""
+def patch(image: Image, box: Box) -> Patch | None:
+    """The picture within a box; None where the box has no size or nothing in it stands out."""
     import cv2
 
     height, width = image.shape[:2]
@@ -59,21 +69,38 @@ def strokes(image: Image, box: Box) -> Patch | None:
     if right - left < 3 or bottom - top < 3:
         return None
     size = max(8, min(_LONGEST, round((right - left) * _ROW / (bottom - top)))), _ROW
-    gray = cv2.cvtColor(cv2.resize(image[top:bottom, left:right], size), cv2.COLOR_BGR2GRAY)
+    how = cv2.INTER_AREA if bottom - top > _ROW else cv2.INTER_LINEAR
+    gray: NDArray[np.uint8] = cv2.cvtColor(
+        cv2.resize(image[top:bottom, left:right], size, interpolation=how), cv2.COLOR_BGR2GRAY
+    )
     rise = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    edges: Patch = rise >= max(_FLAT, float(np.percentile(rise, 80)))
-    return edges if edges.any() else None
+    strokes: NDArray[np.bool_] = rise >= max(_FLAT, float(np.percentile(rise, 80)))
+    return Patch(gray, strokes) if strokes.any() else None
 
 
 def still(before: Patch | None, now: Patch | None) -> bool:
-    """True where the strokes are where they were, a pixel more or less."""
-    if before is None or now is None or before.shape != now.shape:
+    """True where a line is as it was: its strokes where they were, a pixel more or less, and every letter as bright or
+    dark as it was, so that "ITEM 1" is not "ITEM 2".
+    """
+    if before is None or now is None or before.gray.shape != now.gray.shape:
         return False
-    return min(_covered(before, now), _covered(now, before)) > _STILL
+    covered = min(_covered(before.strokes, now.strokes), _covered(now.strokes, before.strokes))
+    return covered > _STILL and _shade(before, now) < _SHADE
 
 
-def _covered(strokes: Patch, by: Patch) -> float:
+def _covered(strokes: NDArray[np.bool_], by: NDArray[np.bool_]) -> float:
     import cv2
 
     wide = cv2.dilate(by.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     return float((strokes & wide).sum()) / max(1, int(strokes.sum()))
+
+
+def _shade(a: Patch, b: Patch) -> float:
+    """How much the strokes of the letter that differs most differ, as a part of the line's contrast."""
+    either = a.strokes | b.strokes
+    difference = np.abs(a.gray.astype(np.float32) - b.gray) * either
+    window = np.ones(_LETTER)
+    total, strokes = (np.convolve(part.sum(axis=0), window, "same") for part in (difference, either))
+    low, high = np.percentile(a.gray, (5, 95))
+    enough = strokes >= _SOME
+    return float((total[enough] / strokes[enough]).max(initial=0.0)) / (float(high - low) + 1.0)

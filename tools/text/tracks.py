@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from vagent.configs import TextSettings
 from vagent.tools.text import Box, Image, TextEngine, TextLine
-from vagent.tools.text.gate import FrameGate, Patch, still, strokes
+from vagent.tools.text.gate import FrameGate, Patch, patch, still
 from vagent.tools.text.layout import apart, blocks, inside, overlap, reading_order
 from vagent.tools.text.likeness import alike, grew, grew_inside_word, key, letters
 from vagent.tools.text.moments import Moments
@@ -130,7 +130,7 @@ class TextReader:
     def _look(self, time: float, image: Image, *, fine: bool) -> None:
         """Read a frame that changed: keep the lines that are still there, recognise the rest."""
         before = list(self._tracks)
-        here = [t for t in before if still(t.patch, strokes(image, t.box))]
+        here = [t for t in before if still(t.patch, patch(image, t.box))]
         for track in here:
             track.samples += 1
             track.missed = None
@@ -140,11 +140,13 @@ class TextReader:
         read = self._engine.recognise(image, regions)
         owned: list[_Track] = []
         for line in _distinct([line for lines in read for line in lines if self._legible(line)]):
+            if _is_row_of(line, here):
+                continue
             owner = self._owner(time, line, [t for t in before if t not in owned])
             if owner is not None:
                 owned.append(owner)
                 self._continue(owner, line, image, seen=owner in here)
-            elif not _is_row_of(line, here):
+            else:
                 owned.append(self._open(time, line, image))
         for region, lines in zip(regions, read, strict=True):
             if not any(map(self._legible, lines)):
@@ -172,13 +174,13 @@ class TextReader:
         track.samples += not seen
         track.attempts += 1
         track.missed = None
-        track.box, track.patch = line.box, strokes(image, line.box)
+        track.box, track.patch = line.box, patch(image, line.box)
         if grew(_text(track), line.text):
             track.readings.clear()
         track.read(line.text, line.confidence)
 
     def _open(self, time: float, line: TextLine, image: Image) -> _Track:
-        track = _Track(line.box, strokes(image, line.box), self._when(line.box, time))
+        track = _Track(line.box, patch(image, line.box), self._when(line.box, time))
         track.read(line.text, line.confidence)
         self._tracks.append(track)
         return track
@@ -189,7 +191,7 @@ class TextReader:
             if _is_it(box, track.box):
                 track.attempts += 1
                 return
-        self._tracks.append(_Track(box, strokes(image, box), time))
+        self._tracks.append(_Track(box, patch(image, box), time))
 
     def _note_missing(
         self, time: float, before: Sequence[_Track], here: Sequence[_Track], owned: Sequence[_Track]
