@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -296,16 +297,21 @@ def is_running(pid: int) -> bool:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 class TestProgram:
-    def run(self, more: str) -> subprocess.Popen[str]:
+    @contextmanager
+    def run(self, more: str) -> Iterator[subprocess.Popen[str]]:
         paths = os.pathsep.join(p for p in sys.path if p)
-        return subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-c", PROGRAM + textwrap.dedent(more)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": paths},
-        )
+        ) as program:
+            try:
+                yield program
+            finally:
+                program.kill()
 
     def test_the_end_of_the_program_ends_the_worker(self) -> None:
         with self.run("") as program:
