@@ -127,6 +127,7 @@ class VideoIndexer:
             stages = self._plan(found)
             if stages:
                 self._scan(stages, found)
+        self._tell_of_failures()
         with self._timed("clips"):
             self._cut_clips()
         with self._timed("embed"):
@@ -283,6 +284,11 @@ class VideoIndexer:
                 runner.stop()
             raise
         self._tell("scan", end)
+
+    def _tell_of_failures(self) -> None:
+        state = self._store.stage(self._video.id, "speech")
+        for start, end, why in state.detail.get("failed", ()) if state else ():
+            self._notices.append(f"speech not recognised from {format_time(start, 1)} to {format_time(end, 1)}: {why}")
 
     def _end(self, clock: _Clock, found: Found, *, resumed: bool) -> float:
         """Seconds that the video lasts: what decodes; the header is believed where it says little more."""

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any, ClassVar
 
 from vagent.configs import Settings
+from vagent.errors import EngineFailed
 from vagent.index.pictures import Pictures
 from vagent.index.records import Evidence, Video
 from vagent.index.store import Store
@@ -28,6 +29,7 @@ from vagent.tools.text import TextEngine
 from vagent.tools.text.tracks import Moments, TextReader, TextSpan, fold
 from vagent.tools.time import Span
 
+_FAILURES = 5  # stretches of one video that may break the recogniser
 _PATIENCE = 1.0  # seconds that giving up waits for the recognition in work; its result would be thrown away
 
 
@@ -239,6 +241,7 @@ class SpeechStage(Stage):
     def __init__(self, context: Context, cursor: float, detail: Mapping[str, Any], engine: SpeechEngine | None) -> None:
         super().__init__(context, cursor, detail)
         self.detail.setdefault("spans", [])
+        self.detail.setdefault("failed", [])
         self.detail["recognised"] = engine is not None
         self._engine = engine
         self._detector: SpeechDetector | None = None
@@ -270,8 +273,15 @@ class SpeechStage(Stage):
     def _recognise(self, found: list[Speech]) -> None:
         for speech in found:
             self.detail["spans"].append([speech.span.start, speech.span.end])
-            if self._engine is not None:
+            if self._engine is None:
+                continue
+            try:
                 self._rows += map(self._row, self._engine.transcribe(speech.samples, speech.span.start))
+            except EngineFailed as error:
+                # One stretch that breaks the recogniser is noted and told; a recogniser that is broken ends the run.
+                self.detail["failed"].append([speech.span.start, speech.span.end, str(error)])
+                if len(self.detail["failed"]) >= _FAILURES:
+                    raise
 
     def _commit(self, cursor: float, *, done: bool = False) -> None:
         rows, self._rows = self._rows, []

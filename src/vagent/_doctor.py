@@ -20,7 +20,7 @@ from vagent.tools.engines import SENSES, Sense, choose
 _PROBE_SECONDS = 2.0
 
 _BETTER: dict[Sense, str] = {
-    "speech": "a Whisper model recognises far more, and any language: pip install 'vagent[whisper]'",
+    "speech": "subtitles in the video or beside it (film.srt) are taken instead, and are better than any recogniser",
     "videollm": "a video-LLM can look at the pictures; none is installed, so questions about what is seen are declined",
 }
 

@@ -24,8 +24,8 @@ def test_the_strongest_source_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     file = tmp_path / "config.yaml"
     monkeypatch.setenv("VAGENT_CONFIG", str(file))
     env = {"VAGENT_TEXT_DETECT_SIDE": "111", "VAGENT_PRESET": "quick", "VAGENT_OFFLINE": "true"}
-    assert configs.load(env={}).text.detect_side == 736
-    assert configs.load(env={"VAGENT_PRESET": "quick"}).text.detect_side == 480
+    assert configs.load(env={}).media.sample_fps == 1.0
+    assert configs.load(env={"VAGENT_PRESET": "quick"}).media.sample_fps == 0.5
     assert configs.load(env=env).text.detect_side == 111
     assert configs.load(env=env).offline is True
     file.write_text("text:\n  detect_side: 222\npreset: deep\n", encoding="utf-8")

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vagent.tools.text import Box, Region
+from vagent.tools.text import Box, Region, TextLine
 from vagent.tools.text.layout import apart, around, blocks, inside, overlap, reading_order
+from vagent.tools.text.spans import joined
+from vagent.tools.time import Span
 
 WIDE = 16 / 9
 
@@ -58,6 +60,16 @@ class TestReadingOrder:
     def test_a_table_row_by_row(self) -> None:
         cells = [at(x, y, 0.2) for y in (0.1, 0.2, 0.3) for x in (0.1, 0.6)]
         assert reading_order(cells, WIDE) == [0, 1, 2, 3, 4, 5]
+
+    def test_a_timetable_whose_cells_stand_at_unequal_distances_row_by_row(self) -> None:
+        rows = [0.3, 0.42, 0.54, 0.66]
+        times, places_, piers = ([at(x, y, w) for y in rows] for x, w in ((0.15, 0.1), (0.27, 0.2), (0.7, 0.1)))
+        title = at(0.15, 0.12, 0.5, 0.08)
+        cells = [title, *times, *places_, *piers]
+        assert reading_order(cells, WIDE) == [0, 1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12]
+        lines = [TextLine(box, str(i), 1.0) for i, box in enumerate(cells)]
+        text = joined(Span(0.0, 1.0), [lines[i] for i in reading_order(cells, WIDE)]).text
+        assert text == "0\n1 5 9\n2 6 10\n3 7 11\n4 8 12"
 
     @given(st.lists(places(), max_size=12))
     def test_every_line_is_read_once(self, boxes: list[Box]) -> None:

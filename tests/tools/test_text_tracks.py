@@ -186,7 +186,7 @@ class TestReadings:
             for c, found in zip(clock, (None, None, [both], [both]), strict=True)
         ]
         found = read_all(TextReader(engine, SETTINGS, 1.0), [(float(i), f) for i, f in enumerate(frames)], 4.0)
-        assert [t for t in told(found) if "tick" not in t[0]] == [("RUE\nDE LONDRES", 0, 4)]
+        assert [t for t in told(found) if "tick" not in t[0]] == [("RUE DE LONDRES", 0, 4)]
 
     def test_the_same_text_in_two_places_is_two_lines(self) -> None:
         shown = [[line("EXIT", (0.05, 0.1, 0.2, 0.16)), line("EXIT", (0.7, 0.8, 0.85, 0.86))]] * 3

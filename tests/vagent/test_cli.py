@@ -190,7 +190,7 @@ def test_doctor_names_an_engine_for_every_sense(run: Run, monkeypatch: pytest.Mo
     assert senses["embeddings"]["engine"] == "minilm"
     assert (senses["speech"]["engine"], senses["speech"]["weak"]) == ("pocketsphinx", True)
     assert senses["videollm"]["engine"] == "off"
-    assert any("whisper" in line for line in senses["speech"]["better"])
+    assert any("film.srt" in line for line in senses["speech"]["better"])
     assert "faiss-gpu" in found["faiss"]
     assert "Each sense and the engine it takes" in run("doctor").out
 

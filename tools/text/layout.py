@@ -17,6 +17,7 @@ _ROW_GAP = 0.6  # heights of type above a new section, at least ...
 _ROW_GAP_RATIO = 1.4  # ... and so many times the usual gap between rows
 _NEAR_BELOW = 2.5  # heights of type between lines of one block, at most
 _NEAR_BESIDE = 1.5  # heights of type between pieces of one row of a block, at most
+_SAME_ROW = 0.6  # part of the lower height that two boxes of one row share, at least
 _NEAR_PICTURE = 0.2  # part of the picture's height that lines of one block may be apart in any case
 
 
@@ -97,7 +98,7 @@ def _order(group: list[int], boxes: Sequence[Box]) -> list[int]:
     columns = _columns(group, boxes, height)
     if columns is None:
         return [i for band in _bands(rows, boxes, height) for i in band]
-    if _is_table(columns, rows, boxes):
+    if _is_table(columns, rows):
         return [i for row in rows for i in _row(row, boxes)]
     sections = _sections(rows, columns, boxes, height)
     if len(sections) > 1:
@@ -156,9 +157,15 @@ def _from_top(group: list[int], boxes: Sequence[Box]) -> list[int]:
     return sorted(group, key=lambda i: boxes[i][1])
 
 
-def _is_table(columns: list[list[int]], rows: list[list[int]], boxes: Sequence[Box]) -> bool:
-    """Every row has a cell in every column."""
-    return all(len(c) == len(rows) for c in columns) and all(len(r) == len(columns) for r in rows)
+def _is_table(columns: list[list[int]], rows: list[list[int]]) -> bool:
+    """Every row has something in every column; cells that stand close may count as one column."""
+    return all(not set(row).isdisjoint(column) for row in rows for column in columns)
+
+
+def beside(a: Box, b: Box) -> bool:
+    """Whether ``b`` stands in the same row as ``a``, to its right."""
+    lower = min(a[3] - a[1], b[3] - b[1])
+    return _shared(a[1], a[3], b[1], b[3]) > _SAME_ROW * lower and b[0] >= (a[0] + a[2]) / 2
 
 
 def _sections(rows: list[list[int]], columns: list[list[int]], boxes: Sequence[Box], height: float) -> list[list[int]]:

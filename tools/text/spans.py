@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from vagent.tools.text import Box, TextLine
-from vagent.tools.text.layout import around, overlap
+from vagent.tools.text.layout import around, beside, overlap
 from vagent.tools.text.likeness import alike, grew, key, letters
 from vagent.tools.time import Span
 
@@ -26,10 +27,10 @@ class TextSpan:
 
     Attributes:
         span: ``start``: when it appeared; ``end``: when it was no longer there.
-        text: the lines in reading order, parted by line breaks.
+        text: the lines in reading order, parted by line breaks, cells of one row by spaces.
         confidence: mean over the lines, 0..1.
         box: around the lines, where they were last seen.
-        lines: the lines with their own boxes, in reading order; joined they are ``text``.
+        lines: the lines and cells with their own boxes, in reading order.
         block: texts of all lines of the block when it was most complete, those of this span among them, in reading
             order; empty where this span is the whole block.
     """
@@ -63,7 +64,10 @@ class TextSpan:
 def joined(span: Span, lines: Sequence[TextLine], block: Sequence[str] = ()) -> TextSpan:
     """One span of lines given in reading order; ``block`` counts only where it holds more than they."""
     confidence = sum(line.confidence for line in lines) / len(lines)
-    text = "\n".join(line.text for line in lines)
+    text = lines[0].text
+    for before, line in pairwise(lines):
+        # The cells of a table's row are one line: "09:40 Port Ellen Pier 2" says what belongs together.
+        text += (" " if beside(before.box, line.box) else "\n") + line.text
     box = around([line.box for line in lines])
     return TextSpan(span, text, confidence, box, tuple(lines), tuple(block) if len(block) > len(lines) else ())
 
