@@ -164,7 +164,8 @@ class TestReadings:
         assert told(spans_of([*shown, [], []])) == [("Directed by Ada", 0, 6)]
 
     @pytest.mark.parametrize(
-        ("text", "confidence", "times"), [("Marigold", 0.5, 4), ("—", 0.99, 4), ("m", 0.8, 1), ("!.", 0.99, 3)]
+        ("text", "confidence", "times"),
+        [("Marigold", 0.5, 4), ("—", 0.99, 4), ("mm", 0.8, 1), ("日", 0.99, 1), ("A", 0.8, 4), ("!.", 0.99, 3)],
     )
     def test_junk_is_dropped(self, text: str, confidence: float, times: int) -> None:
         assert spans_of([[], *([[line(text, TITLE, confidence)]] * times), []]) == []
@@ -186,7 +187,7 @@ class TestReadings:
             for c, found in zip(clock, (None, None, [both], [both]), strict=True)
         ]
         found = read_all(TextReader(engine, SETTINGS, 1.0), [(float(i), f) for i, f in enumerate(frames)], 4.0)
-        assert [t for t in told(found) if "tick" not in t[0]] == [("RUE DE LONDRES", 0, 4)]
+        assert [t for t in told(found) if "tick" not in t[0]] == [("RUE\nDE LONDRES", 0, 4)]
 
     def test_the_same_text_in_two_places_is_two_lines(self) -> None:
         shown = [[line("EXIT", (0.05, 0.1, 0.2, 0.16)), line("EXIT", (0.7, 0.8, 0.85, 0.86))]] * 3

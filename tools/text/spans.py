@@ -27,7 +27,7 @@ class TextSpan:
 
     Attributes:
         span: ``start``: when it appeared; ``end``: when it was no longer there.
-        text: the lines in reading order, parted by line breaks, cells of one row by spaces.
+        text: the lines in reading order, parted by line breaks, a table's cells by spaces.
         confidence: mean over the lines, 0..1.
         box: around the lines, where they were last seen.
         lines: the lines and cells with their own boxes, in reading order.
@@ -64,10 +64,15 @@ class TextSpan:
 def joined(span: Span, lines: Sequence[TextLine], block: Sequence[str] = ()) -> TextSpan:
     """One span of lines given in reading order; ``block`` counts only where it holds more than they."""
     confidence = sum(line.confidence for line in lines) / len(lines)
-    text = lines[0].text
+    rows = [[lines[0]]]
     for before, line in pairwise(lines):
-        # The cells of a table's row are one line: "09:40 Port Ellen Pier 2" says what belongs together.
-        text += (" " if beside(before.box, line.box) else "\n") + line.text
+        if beside(before.box, line.box):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    # The cells of a table's row are one line: "09:40 Port Ellen Pier 2" says what belongs together.
+    table = sum(len(row) > 1 for row in rows) > 1
+    text = "\n".join((" " if table else "\n").join(line.text for line in row) for row in rows)
     box = around([line.box for line in lines])
     return TextSpan(span, text, confidence, box, tuple(lines), tuple(block) if len(block) > len(lines) else ())
 
