@@ -223,7 +223,7 @@ def _by_meaning(shelf: Shelf, draft: Draft, choices: Sequence[str]) -> Chosen | 
     if not draft.quotes or draft.probability < ENOUGH:
         return None
     ordered = sorted(set(choices))  # one order for all rotations: sums in another order differ in the last digit
-    vectors = shelf.index.embed([draft.quotes[0].text, *ordered])
+    vectors = shelf.embed([draft.quotes[0].text, *ordered])
     if vectors is None or len(ordered) < 2:
         return None
     scores = {c: round(float(v @ vectors[0]), 4) for c, v in zip(ordered, vectors[1:], strict=True)}

@@ -101,7 +101,7 @@ def _distinct(ranked: Sequence[Ranked], floor: float, limit: int) -> list[Ranked
 
 def _short(plan: Plan, best: Ranked) -> str | None:
     """The answer alone, when the passage holds just one value of the type that is asked for."""
-    if not finders(plan.expects):
+    if not finders(plan.expects) or best.passage.weak:
         return None
     texts = list(dict.fromkeys(v.text for v in best.values))
     if plan.expects == "colour" and 1 < len(texts) <= 5:

@@ -38,7 +38,7 @@ def _telling(shelf: Shelf) -> list[Line]:
 
 def _typical(lines: list[Line], shelf: Shelf) -> list[Line]:
     """The line nearest to the middle of all meanings, in each part of the video."""
-    vectors = shelf.index.embed([line.text for line in lines])
+    vectors = shelf.embed([line.text for line in lines])
     if vectors is None:
         weight = np.array([len(content(line.text)) for line in lines], np.float32)
     else:

@@ -256,7 +256,7 @@ def _windows(line: Line, shelf: Shelf) -> list[tuple[Line, ...]]:
 
 
 def _similarity(question: str, passages: Sequence[Passage], shelf: Shelf) -> np.ndarray:
-    vectors = shelf.index.embed([question, *(p.text for p in passages)])
+    vectors = shelf.embed([question, *(p.text for p in passages)])
     if vectors is None:
         # Shared words stand in for likeness of meaning, on about the same scale.
         words = content(question)

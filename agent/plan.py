@@ -101,6 +101,11 @@ _TEXT_ITSELF = re.compile(
     r"|message|label|logo|inscription)\b|\bwhat (?:\w+ )?(?:is|does|do|can|was)\b.*\b(?:written|read|says?)\b",
     re.I,
 )
+_SEEN_WHILE = re.compile(
+    r"\bwhat (?:is|was|can be) (?:being |to be )?(?:shown|seen|on (?:the )?screen|visible|in the picture)\b.*"
+    r"\b(?:while|when|during|as|before|after)\b|\bduring which (?:picture|scene|shot|image)\b",
+    re.I,
+)
 _FILE = re.compile(
     r"\b(?:audio|sound|subtitle|video|caption)\s+(?:tracks?|streams?)\b|\b(?:which|what|how many) (?:audio "
     r"|subtitle )?languages?\b.*\b(?:tracks?|subtitles?|audio|file|available)\b"
@@ -254,6 +259,8 @@ def _kind(question: str, expects: AnswerType) -> tuple[QuestionKind, int]:
     speech = len(_SPEECH.findall(question)) + (2 if _SUBTITLE.search(question) else 0)
     text = len(_TEXT.findall(question)) + (2 if expects in ("url", "email") else 0)
     visual = len(_VISUAL.findall(question))
+    if _SEEN_WHILE.search(question):
+        return "visual", 3
     if speech > text:
         # "What does the woman in red say?" is about what is said; how she looks only tells her from others.
         return "speech", 0

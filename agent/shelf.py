@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vagent.agent.actions import Index
 from vagent.agent.safe import safe
 from vagent.agent.words import Bag, Rarity
@@ -70,6 +73,7 @@ class Shelf:
         self.start, self.end = start, end
         self._lines: dict[int, tuple[Line, ...]] = {}
         self._videos: dict[int, Video] = {}
+        self._vectors: dict[str, NDArray[np.float32]] = {}
 
     def video(self, number: int) -> Video:
         """The row of one video."""
@@ -97,6 +101,16 @@ class Shelf:
     def rarity(self) -> Rarity:
         """How much each word tells within this evidence."""
         return Rarity(line.bag for line in self.all_lines)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
+        """Unit vectors of some texts, shape (n, dimension), each text embedded once; None where embeddings are off."""
+        new = list(dict.fromkeys(text for text in texts if text not in self._vectors))
+        if new:
+            vectors = self.index.embed(new)
+            if vectors is None:
+                return None
+            self._vectors.update(zip(new, vectors, strict=True))
+        return np.stack([self._vectors[text] for text in texts]) if texts else None
 
     def stream(self, line: Line) -> tuple[Line, ...]:
         """All lines of the stream that a line belongs to."""

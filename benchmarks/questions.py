@@ -13,6 +13,7 @@ words alone (the baseline). Printed per kind of question:
     text, quote    an accepted string stands in the answer's text; in a cited quote; either.
     choice         the right option was chosen; wrong: another one was.
     declined       answered is False: right for unanswerable questions, a miss for all others.
+    base           the first moments of a search by words alone, taken as if they were the answer.
 """
 
 from __future__ import annotations
@@ -46,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for video in dict.fromkeys(q["video"] for q in chosen):
             rows += _video(media / video, [q for q in chosen if q["video"] == video], library, given.preset)
     report = {"settings": {"preset": given.preset, "questions": given.questions.name}, "kinds": _summaries(rows)}
+    report["abstention"] = {
+        "all kinds": _abstention(rows),
+        "speech, text, unanswerable": _abstention([r for r in rows if r["kind"] in ("speech", "text", "unanswerable")]),
+    }
     print(_table(report["kinds"]))
+    for name, values in report["abstention"].items():
+        print(f"abstention, {name}: " + ", ".join(f"{k} {'-' if v is None else f'{v:.2f}'}" for k, v in values.items()))
     if given.misses:
         print(_misses(rows))
     if given.json:
@@ -168,6 +175,14 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "basequote": _share([row["baseline"]["in_quote"] for row in rows]),
         "p50": statistics.median(seconds),
         "p95": seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))],
+    }
+
+
+def _abstention(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    """Precision: declined questions that cannot be answered; recall: unanswerable ones that were declined."""
+    return {
+        "precision": _share([row["kind"] == "unanswerable" for row in rows if not row["answered"]]),
+        "recall": _share([not row["answered"] for row in rows if row["kind"] == "unanswerable"]),
     }
 
 

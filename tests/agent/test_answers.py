@@ -84,6 +84,7 @@ def test_answers_quote_the_moment(index: MemoryIndex, question: str, quoted: str
         "What is the lecturer's e-mail address?",
         "When is the red car visible?",
         "What does the park ranger wear?",
+        'What is being shown while the caption "ITEM 2 OF 2" is on screen?',
     ],
 )
 def test_what_the_evidence_does_not_hold_is_declined(index: MemoryIndex, question: str) -> None:

@@ -16,6 +16,8 @@ from vagent.tools.time import Span
         ("What is she wearing?", "visual"),
         ("How many cars are in view?", "visual"),
         ("Who made the music?", "any"),
+        ('What is being shown while the caption "ITEM 3" is on screen?', "visual"),
+        ("What is on screen while the voice speaks?", "visual"),
     ],
 )
 def test_the_sense_a_question_is_about(question: str, kind: str) -> None:
