@@ -20,6 +20,7 @@ __all__ = ["Moments", "TextReader", "TextSpan", "fold"]
 _SURE = 0.9  # confidence from which a line that stays is not read again
 _ATTEMPTS = 3  # times that an unsure line that stays is read
 _FINE_EVERY = 30.0  # seconds after which a scene that never stands still is looked at finely
+_EXTRA = (6, 0.05), (4, 0.15), (2, 0.25), (0, 0.3)  # letters, and how much more confidence than the least they need
 _REVEAL = 1.0  # seconds in which text that goes on is one text being revealed, not one that was added to
 _SLACK = 0.4  # heights of type by which boxes of one line jitter
 _PATIENCE = 1.0  # seconds that a line may be missed, at least
@@ -257,8 +258,10 @@ class TextReader:
         line = track.line()
         if line is None:
             return False
-        size = letters(line.text)
-        extra = 0.3 if len(line.text) == 1 else 0.15 if size < 4 else 0.05
+        if len(line.text) == 1 and track.samples == 1:
+            return False  # a letter seen once is mostly a window or a fence
+        size = 1 if len(line.text) == 1 else letters(line.text)
+        extra = next(extra for shortest, extra in _EXTRA if size >= shortest)
         return line.confidence >= min(self._least + extra + (0.1 if track.samples == 1 else 0.0), 0.95)
 
     def _spans(self, tracks: list[_Track]) -> list[TextSpan]:
