@@ -210,8 +210,9 @@ class TextStage(Stage):
         rows = store.evidence(video, kinds=["screen_text"])
         with store.transaction():
             store.clear(video, ["screen_text"])
+            gap = max(2.0, 1.5 / self.context.settings.media.sample_fps)
             found = [TextSpan.from_extra(row.span, row.text, row.confidence or 0.0, row.extra) for row in rows]
-            self.commit(end, [self._row(span) for span in fold(found)], done=True)
+            self.commit(end, [self._row(span) for span in fold(found, gap)], done=True)
 
     def _close(self, time: float) -> None:
         spans = self._spans + self._reader.finish(time)

@@ -6,46 +6,30 @@ caller's inside ``with store.transaction()``. Times are seconds from the video's
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vagent.errors import LibraryError
+from vagent.index import columns
+from vagent.index.columns import StageState, Status, now, shown_path, stored_path, to_json
 from vagent.index.database import Database
 from vagent.index.records import Clip, Evidence, Kind, Shot, Video
 from vagent.index.words import clean, searchable
 from vagent.tools.time import Span
 
-Status = Literal["running", "done", "failed"]
+__all__ = ["Filters", "Ids", "StageState", "Status", "Store", "VectorState", "Vectors"]
+
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
 _VIDEO = "SELECT id, fingerprint, path, duration, info, gaps, complete FROM videos"
 _EVIDENCE = 'SELECT e.video, e.start, e."end", e.kind, e.text, e.confidence, e.weak, e.engine, e.extra, e.id'
 _BATCH = 4096  # vectors read at once
-
-
-@dataclass(frozen=True, slots=True)
-class StageState:
-    """How far one stage of indexing has come with one video.
-
-    Attributes:
-        fingerprint: hash of the settings and engines it ran with.
-        cursor: seconds of the video that are done and committed.
-        detail: JSON values of the stage's own.
-    """
-
-    stage: str
-    fingerprint: str
-    status: Status
-    cursor: float = 0.0
-    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +86,7 @@ class Store(Database):
 
     def videos(self) -> list[Video]:
         """All videos, in the order they were added."""
-        return self._read(_video, f"{_VIDEO} ORDER BY id")
+        return self._read(columns.video, f"{_VIDEO} ORDER BY id")
 
     def video(self, video: int) -> Video:
         """One video.
@@ -110,19 +94,19 @@ class Store(Database):
         Raises:
             LibraryError: no such video.
         """
-        found = self._read(_video, f"{_VIDEO} WHERE id = ?", (video,))
+        found = self._read(columns.video, f"{_VIDEO} WHERE id = ?", (video,))
         if not found:
             raise LibraryError("no such video in the library", video, hint="`vagent list` shows what there is")
         return found[0]
 
     def by_fingerprint(self, fingerprint: str) -> Video | None:
         """The video with this content."""
-        return next(iter(self._read(_video, f"{_VIDEO} WHERE fingerprint = ?", (fingerprint,))), None)
+        return next(iter(self._read(columns.video, f"{_VIDEO} WHERE fingerprint = ?", (fingerprint,))), None)
 
     def by_path(self, path: str | os.PathLike[str], size: int, mtime_ns: int) -> Video | None:
         """The video that was seen at this path when the file had this size and time of change."""
         sql = f"{_VIDEO} WHERE id = (SELECT video FROM paths WHERE path = ? AND size = ? AND mtime_ns = ?)"
-        return next(iter(self._read(_video, sql, (_path(path), size, mtime_ns))), None)
+        return next(iter(self._read(columns.video, sql, (stored_path(path), size, mtime_ns))), None)
 
     def add_video(
         self,
@@ -138,7 +122,7 @@ class Store(Database):
             self._run(
                 "INSERT INTO videos (fingerprint, path, duration, info) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (fingerprint) DO NOTHING",
-                (fingerprint, _path(path), duration, _json(info)),
+                (fingerprint, stored_path(path), duration, to_json(info)),
             )
             ((video,),) = self._rows("SELECT id FROM videos WHERE fingerprint = ?", (fingerprint,))
             self.see_path(video, path, size, mtime_ns)
@@ -151,14 +135,14 @@ class Store(Database):
                 "INSERT INTO paths (path, video, size, mtime_ns) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET"
                 " video = excluded.video, size = excluded.size, mtime_ns = excluded.mtime_ns,"
                 " seen = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')",
-                (_path(path), video, size, mtime_ns),
+                (stored_path(path), video, size, mtime_ns),
             )
-            self._run("UPDATE videos SET path = ? WHERE id = ?", (_path(path), video))
+            self._run("UPDATE videos SET path = ? WHERE id = ?", (stored_path(path), video))
 
     def paths(self, video: int) -> list[str]:
         """Every path at which the video has been seen, the latest first."""
         sql = "SELECT path FROM paths WHERE video = ? ORDER BY seen DESC, rowid DESC"
-        return self._read(lambda row: _unpath(row[0]), sql, (video,))
+        return self._read(lambda row: shown_path(row[0]), sql, (video,))
 
     def update_video(
         self,
@@ -172,8 +156,8 @@ class Store(Database):
         """Changes what is given and leaves the rest."""
         values = {
             "duration": duration,
-            "info": None if info is None else _json(info),
-            "gaps": None if gaps is None else _json([[gap.start, gap.end] for gap in gaps]),
+            "info": None if info is None else to_json(info),
+            "gaps": None if gaps is None else to_json([[gap.start, gap.end] for gap in gaps]),
             "complete": complete,
         }
         given = {column: value for column, value in values.items() if value is not None}
@@ -194,7 +178,7 @@ class Store(Database):
     def stages(self, video: int) -> dict[str, StageState]:
         """All stages that ever began, by name."""
         sql = "SELECT stage, fingerprint, status, cursor, detail FROM stages WHERE video = ? ORDER BY stage"
-        states = self._read(_stage, sql, (video,))
+        states = self._read(columns.stage, sql, (video,))
         return {state.stage: state for state in states}
 
     def set_stage(
@@ -211,19 +195,19 @@ class Store(Database):
             "INSERT INTO stages (video, stage, fingerprint, status, cursor, detail, changed)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (video, stage) DO UPDATE SET fingerprint = excluded.fingerprint,"
             " status = excluded.status, cursor = excluded.cursor, detail = excluded.detail, changed = excluded.changed",
-            (video, stage, fingerprint, status, cursor, _json(detail or {}), _now()),
+            (video, stage, fingerprint, status, cursor, to_json(detail or {}), now()),
         )
 
     def start_run(self, settings: Mapping[str, Any], detail: Mapping[str, Any] | None = None) -> int:
         """Notes that indexing began, with which settings; returns the number of the run."""
         sql = "INSERT INTO runs (started, status, settings, detail) VALUES (?, 'running', ?, ?)"
-        return int(self._run(sql, (_now(), _json(settings), _json(detail or {}))).lastrowid or 0)
+        return int(self._run(sql, (now(), to_json(settings), to_json(detail or {}))).lastrowid or 0)
 
     def finish_run(self, run: int, status: Status, detail: Mapping[str, Any] | None = None) -> None:
         """Notes how a run ended. One that never ends here was interrupted."""
         self._run(
             "UPDATE runs SET finished = ?, status = ?, detail = coalesce(?, detail) WHERE id = ?",
-            (_now(), status, None if detail is None else _json(detail), run),
+            (now(), status, None if detail is None else to_json(detail), run),
         )
 
     # ------------------------------------------------------------------ shots and clips
@@ -259,7 +243,7 @@ class Store(Database):
             '  WHERE k.video = e.video AND k.start <= (e.start + e."end") / 2 ORDER BY k.start DESC LIMIT 1)'
             " WHERE e.id IN (SELECT value FROM json_each(?))"
         )
-        wanted = _json([int(number) for number in ids])
+        wanted = to_json([int(number) for number in ids])
         return dict(self._read(lambda row: (row[0], Clip(Span(row[1], row[2]), row[3])), sql, (wanted,)))
 
     # ------------------------------------------------------------------ evidence
@@ -271,13 +255,13 @@ class Store(Database):
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
         with self.transaction():
-            return [int(self._run(sql, _evidence_values(row)).lastrowid or 0) for row in rows]
+            return [int(self._run(sql, columns.evidence_values(row)).lastrowid or 0) for row in rows]
 
     def clear(self, video: int, kinds: Sequence[Kind]) -> None:
         """Removes a video's evidence of these kinds."""
         self._run(
             "DELETE FROM evidence WHERE video = ? AND kind IN (SELECT value FROM json_each(?))",
-            (video, _json(list(kinds))),
+            (video, to_json(list(kinds))),
         )
 
     def evidence(
@@ -300,9 +284,9 @@ class Store(Database):
         where, values = _conditions(filters)
         if ids is not None:
             where += " AND e.id IN (SELECT value FROM json_each(?))"
-            values.append(_json([int(i) for i in ids]))
+            values.append(to_json([int(i) for i in ids]))
         sql = f"{_EVIDENCE} FROM evidence e WHERE {where} ORDER BY e.video, e.start, e.id"
-        return self._read(_evidence, sql, values)
+        return self._read(columns.evidence, sql, values)
 
     def evidence_ids(self, filters: Filters) -> Ids:
         """Ids of the evidence that the filters let through, ascending."""
@@ -344,7 +328,7 @@ class Store(Database):
     def known_stems(self, stems: Sequence[str]) -> list[str]:
         """Those of the stems that are the stem of some word in the evidence."""
         sql = "SELECT term FROM evidence_terms WHERE term IN (SELECT value FROM json_each(?))"
-        return self._read(lambda row: str(row[0]), sql, (_json([clean(stem) for stem in stems]),))
+        return self._read(lambda row: str(row[0]), sql, (to_json([clean(stem) for stem in stems]),))
 
     # ------------------------------------------------------------------ vectors
 
@@ -431,9 +415,9 @@ def _conditions(filters: Filters) -> tuple[str, list[Any]]:
     """The filters as SQL over ``evidence e`` with its values."""
     parts: list[tuple[str, list[Any]]] = [("1", [])]
     if filters.videos is not None:
-        parts.append(("e.video IN (SELECT value FROM json_each(?))", [_json([int(v) for v in filters.videos])]))
+        parts.append(("e.video IN (SELECT value FROM json_each(?))", [to_json([int(v) for v in filters.videos])]))
     if filters.kinds is not None:
-        parts.append(("e.kind IN (SELECT value FROM json_each(?))", [_json(list(filters.kinds))]))
+        parts.append(("e.kind IN (SELECT value FROM json_each(?))", [to_json(list(filters.kinds))]))
     if filters.start is not None:
         parts.append(('(e."end" > ? OR (e."end" = ? AND e.start = ?))', [filters.start] * 3))
     if filters.end is not None:
@@ -444,58 +428,3 @@ def _conditions(filters: Filters) -> tuple[str, list[Any]]:
     if filters.weak is False:
         parts.append(("NOT e.weak", []))
     return " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
-
-
-def _video(row: tuple[Any, ...]) -> Video:
-    number, fingerprint, path, duration, info, gaps, complete = row
-    spans = tuple(Span(*gap) for gap in json.loads(gaps))
-    return Video(number, fingerprint, _unpath(path), float(duration), _mapping(info), spans, bool(complete))
-
-
-def _stage(row: tuple[Any, ...]) -> StageState:
-    stage, fingerprint, status, cursor, detail = row
-    return StageState(stage, fingerprint, status, float(cursor), _mapping(detail))
-
-
-def _evidence(row: tuple[Any, ...]) -> Evidence:
-    video, start, end, kind, text, confidence, weak, engine, extra, number = row
-    return Evidence(video, Span(start, end), kind, text, confidence, bool(weak), engine, _mapping(extra), number)
-
-
-def _evidence_values(row: Evidence) -> tuple[Any, ...]:
-    text = clean(row.text)
-    head = (row.video, row.kind, row.span.start, row.span.end, text, row.confidence, row.weak)
-    return (*head, row.engine, _json(row.extra), searchable(text))
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, Mapping):
-        value = dict(value)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # Half a surrogate pair (an odd file name) is not UTF-8; escaped it comes back as it was.
-    return text if text.isprintable() else json.dumps(value, allow_nan=False, separators=(",", ":"))
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value
-
-
-def _path(path: str | os.PathLike[str]) -> str | bytes:
-    """A path as stored: text, or bytes where the file system's name is not UTF-8."""
-    text = os.fspath(path)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return os.fsencode(text)
-    return text
-
-
-def _unpath(stored: str | bytes) -> str:
-    return os.fsdecode(stored) if isinstance(stored, bytes) else stored
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

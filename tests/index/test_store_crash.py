@@ -234,7 +234,7 @@ with Store(Path("."), write=False) as store:
 """
     folder.chmod(0o555)
     # The folders above are the user's own; the child stands in this one before it gives up its rights.
-    parents = [folder.parent, folder.parent.parent]
+    parents = [p for p in folder.parents if p.stat().st_uid == os.getuid() and not p.stat().st_mode & 0o001]
     modes = [parent.stat().st_mode for parent in parents]
     try:
         for parent in parents:
