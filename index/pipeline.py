@@ -299,8 +299,10 @@ class VideoIndexer:
         before = any(getattr(self._store.stage(self._video.id, name), "status", "") == "done" for name in _SCANNED)
         end = max(clock.end, self._video.duration if before else 0.0)
         if found.chosen and found.chosen.cues:
-            # Subtitles may go on over a picture that has ended; the header says how far to believe them.
-            end = max(end, min(header, found.chosen.cues[-1].span.end))
+            # Subtitles may go on over a picture that has ended. Those beside the video may be another cut's: the header
+            # says how far to believe them.
+            last = max(cue.span.end for cue in found.chosen.cues)
+            end = max(end, last if found.chosen.origin.startswith("track ") else min(header, last))
         return header if end < header <= end + _HEADER_SLACK else end
 
     def _cut_clips(self) -> None:

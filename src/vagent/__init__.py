@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from vagent.errors import VagentError
     from vagent.index.pipeline import Progress, Report
     from vagent.index.records import Clip, Evidence, Moment, Shot, Video
-    from vagent.sdk import Library, VideoAgent
+    from vagent.sdk import Chat, Library, VideoAgent
     from vagent.tools.time import Span
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "Chat",
     "Citation",
     "Clip",
     "Evidence",
@@ -41,7 +42,7 @@ _HOMES = {
     "vagent.errors": ("VagentError",),
     "vagent.index.pipeline": ("Progress", "Report"),
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),
-    "vagent.sdk": ("Library", "VideoAgent"),
+    "vagent.sdk": ("Chat", "Library", "VideoAgent"),
     "vagent.tools.time": ("Span",),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,10 +11,10 @@ from vagent import _render
 from vagent.errors import QuestionError
 
 if TYPE_CHECKING:
-    from vagent.agent.records import Answer
+    from vagent.sdk import Chat
 
 
-def chat(ask: Callable[[str], Answer], *, json: bool) -> None:
+def chat(with_videos: Chat, *, json: bool) -> None:
     """Read questions from stdin and answer each; a question that cannot be used is told and the chat goes on."""
     at_terminal = sys.stdin.isatty()
     if at_terminal:
@@ -29,7 +28,7 @@ def chat(ask: Callable[[str], Answer], *, json: bool) -> None:
         if not question.strip():
             continue
         try:
-            given = ask(question.strip())
+            given = with_videos.ask(question.strip())
         except QuestionError as error:
             typer.echo(f"vagent: {error}", err=True)
             continue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vagent.errors import SettingsError, SourceError, VagentError
+from vagent.errors import QuestionError, SettingsError, SourceError, VagentError
 
 if TYPE_CHECKING:
     from vagent.index.records import Kind
@@ -105,7 +105,9 @@ def ask(
             _prepare(opened, source, quiet=json, again=bool(preset or engine))
         options: dict[str, Any] = {"source": source, "choices": choices, "start": start, "until": until}
         if question is None:
-            _chat.chat(lambda text: opened.ask(text, **options), json=json)
+            if choices:
+                raise QuestionError("options need a question", hint="give the question after SOURCE")
+            _chat.chat(opened.chat(source=source, start=start, until=until), json=json)
             return
         answer = opened.ask(question, **options)
         typer.echo(_render.as_json(answer.to_dict()) if json else _render.answer(answer))

@@ -205,6 +205,16 @@ class Library:
             self._index, question, videos=[video.id for video in videos], choices=choices, start=low, end=high
         )
 
+    def chat(
+        self,
+        *,
+        source: str | Path | None = None,
+        start: Time | None = None,
+        until: Time | None = None,
+    ) -> Chat:
+        """A chat about the library, or about the videos that a file or folder stands for."""
+        return Chat(lambda question: self.ask(question, source=source, start=start, until=until))
+
     async def aask(
         self,
         question: str,
@@ -216,6 +226,23 @@ class Library:
     ) -> Answer:
         """As ``ask``, for asynchronous programs: the work is done in a thread."""
         return await asyncio.to_thread(self.ask, question, source=source, choices=choices, start=start, until=until)
+
+
+class Chat:
+    """Question after question to the same videos; ``turns`` keeps what was asked and answered.
+
+    Each question is understood by itself.
+    """
+
+    def __init__(self, ask: Callable[[str], Answer]) -> None:
+        self._ask = ask
+        self.turns: list[Answer] = []
+
+    def ask(self, question: str) -> Answer:
+        """Answer the next question; raises what ``Library.ask`` raises."""
+        given = self._ask(question)
+        self.turns.append(given)
+        return given
 
 
 class VideoAgent:
@@ -307,6 +334,10 @@ class VideoAgent:
         """As ``ask``, but each step is given as it is done; the answer comes last."""
         self._prepare()
         yield from self.library.stream(question, source=self.source, choices=choices, start=start, until=until)
+
+    def chat(self, *, start: Time | None = None, until: Time | None = None) -> Chat:
+        """A chat about this video."""
+        return Chat(lambda question: self.ask(question, start=start, until=until))
 
     def search(
         self,

@@ -197,6 +197,16 @@ def test_good_subtitles_make_recognition_needless(tmp_path: Path) -> None:
         assert opened.store.stage(opened.videos()[0].id, "speech").status == "done"  # type: ignore[union-attr]
 
 
+def test_embedded_subtitles_may_go_on_after_the_picture_and_others_may_not(tmp_path: Path) -> None:
+    pictures = [card("", (9, 9, 9))] * 10
+    inside = write_video(tmp_path / "inside.mkv", pictures, fps=5, subtitles=SubtitleTrack([(1.0, 6.0, "to the end")]))
+    beside = write_video(tmp_path / "beside.mp4", pictures, fps=5)
+    (tmp_path / "beside.srt").write_text("1\n00:00:01,000 --> 00:00:06,000\nof another cut\n", encoding="utf-8")
+    with library(tmp_path / "library", engines={"text": "off", "speech": "off"}) as opened:
+        durations = [report.video.duration for report in opened.add([inside, beside]) if report.video]
+    assert durations == pytest.approx([6.0, 2.0], abs=0.01)
+
+
 def test_speech_in_a_language_without_recogniser_is_only_located(film: Path, tmp_path: Path) -> None:
     said = speech(Path(__file__).parent.parent / "data" / "speech.flac")[: 5 * 16_000]
     path = write_video(tmp_path / "es.mkv", audio=AudioTrack(said, language="spa"))

@@ -1,0 +1,113 @@
+"""The SDK, as a program uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+import vagent
+from vagent import Answer, Library, Step, VideoAgent
+from vagent.errors import LibraryCorruptError, LibraryVersionError, SourceError, TimeError
+
+UMBRELLA = "Who forgot her umbrella?"
+
+
+@pytest.fixture
+def agent(film: Path, indexed: Path) -> VideoAgent:
+    return VideoAgent(film, library=indexed)
+
+
+def test_an_answer_has_text_citations_and_the_json_of_the_command_line(agent: VideoAgent, film: Path) -> None:
+    answer = agent.ask(UMBRELLA)
+    assert answer.answered
+    assert "Maria" in answer.text
+    assert answer.citations[0].span == vagent.Span(4.5, 7.0)
+    assert answer.citations[0].video == str(film)
+    assert answer.to_dict()["answer"] == answer.text
+
+
+def test_steps_are_streamed_and_the_answer_comes_last(agent: VideoAgent) -> None:
+    *steps, last = agent.stream(UMBRELLA)
+    assert steps
+    assert all(isinstance(step, Step) for step in steps)
+    assert isinstance(last, Answer)
+    assert last.steps == tuple(steps)
+
+
+def test_asynchronous_programs_get_the_same(agent: VideoAgent) -> None:
+    assert asyncio.run(agent.aask(UMBRELLA)).text == agent.ask(UMBRELLA).text
+    assert asyncio.run(agent.library.aask(UMBRELLA, source=agent.source)).text == agent.ask(UMBRELLA).text
+
+
+def test_a_chat_keeps_its_turns(agent: VideoAgent) -> None:
+    chat = agent.chat(until="0:04")
+    chat.ask("When does the night train leave?")
+    chat.ask(UMBRELLA)
+    assert [turn.answered for turn in chat.turns] == [True, False]
+
+
+def test_nothing_is_printed_and_no_connection_made(
+    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with VideoAgent(film, library=tmp_path, settings={"engines": {"speech": "off"}}) as agent:
+        assert agent.ask(UMBRELLA).answered
+        assert agent.search("umbrella")[0].span.start >= 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_complete_is_used_whatever_it_was_indexed_with(film: Path, tmp_path: Path) -> None:
+    with Library(tmp_path, settings={"engines": {"text": "off", "speech": "off"}}) as library:
+        library.add(film)
+    with VideoAgent(film, library=tmp_path) as agent:
+        agent.ask(UMBRELLA)
+        (video,) = agent.library.videos()
+        assert agent.library.index.store.counts(video.id) == {"subtitle": 2}
+    with VideoAgent(film, library=tmp_path, preset="quick") as agent:
+        agent.ask(UMBRELLA)
+        assert set(agent.library.index.store.counts(video.id)) == {"subtitle", "screen_text"}
+
+
+def test_a_library_is_asked_when_the_file_has_gone(film: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.mp4"
+    shutil.copy(film, copy)
+    shutil.copy(film.with_suffix(".en.srt"), tmp_path / "copy.en.srt")
+    with Library(tmp_path / "library", settings={"engines": {"text": "off"}}) as library:
+        library.add(copy)
+        copy.unlink()
+        assert library.prepare(copy) == []
+        assert library.ask(UMBRELLA, source=copy).answered
+        with pytest.raises(SourceError, match="no such file or folder"):
+            library.find(tmp_path / "never.mp4")
+
+
+def test_what_makes_no_sense_is_refused(agent: VideoAgent, tmp_path: Path) -> None:
+    with pytest.raises(TimeError):
+        agent.ask(UMBRELLA, start=8.5)
+    with pytest.raises(SourceError, match=r"vagent\.Library"):
+        VideoAgent(tmp_path)
+    with Library(tmp_path / "empty") as library, pytest.raises(SourceError, match="the library is empty"):
+        library.ask(UMBRELLA)
+
+
+def test_a_library_of_a_newer_version_or_in_ruins_is_refused(indexed: Path, tmp_path: Path) -> None:
+    import sqlite3
+
+    newer, ruined = tmp_path / "newer", tmp_path / "ruined"
+    for folder in (newer, ruined):
+        shutil.copytree(indexed, folder)
+    with sqlite3.connect(newer / "library.db") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(LibraryVersionError, match="99"):
+        Library(newer)
+    (ruined / "library.db").write_bytes(b"this is no database" * 500)
+    with pytest.raises(LibraryCorruptError, match="index the videos again"):
+        Library(ruined)
