@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from vagent.agent.answer_types import STRICT, AnswerType
 from vagent.agent.plan import Plan
+from vagent.agent.roles import bearer, is_of_role, is_place, role_of, speaks_of
 from vagent.agent.values import Value, ValueType, find
 from vagent.agent.words import content, fold, stem, stems, tokens
 
@@ -70,6 +71,9 @@ def finders(expects: AnswerType) -> tuple[ValueType, ...]:
 def typed_values(plan: Plan, text: str) -> list[Value]:
     """Values of the type the question expects that stand in ``text`` and not already in the question."""
     asked = set(tokens(plan.question))
+    named = bearer(plan.question, text) if plan.expects in ("who", "person", "named") else None
+    if named is not None and not set(tokens(named.text)) <= asked:
+        return [named]
     for kind in finders(plan.expects):
         fresh = [v for v in find(kind, text) if not set(tokens(v.text)) <= asked and _fits(plan, kind, v, text)]
         if fresh:
@@ -83,6 +87,8 @@ def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
     if cue is not None and not cue.search(text[max(0, value.start - _NEAR) : value.end + _NEAR // 2]):
         return False
     if kind == "proper" and plan.expects in ("place", "who", "named") and find("date", value.text):
+        return False
+    if kind in ("proper", "full_name") and plan.expects in ("who", "person") and is_place(value.text):
         return False
     if plan.expects == "measure" and kind == "measure":
         for asked, unit in _MEASURES:
@@ -117,7 +123,11 @@ def _same_sentence(plan: Plan, value: Value, text: str) -> bool:
     """A bare name is somebody's only in a sentence that speaks of that somebody."""
     before = re.split(r"[.!?]\s|\n", text[: value.start])[-1]
     after = re.split(r"[.!?](?:\s|$)|\n", text[value.end :])[0]
-    near = set(stems(before + " " + after + " " + value.text))
+    sentence = before + " " + value.text + " " + after
+    role = role_of(plan.question)
+    if role is not None and (not speaks_of(role, sentence) or is_of_role(role, before, after)):
+        return False
+    near = set(stems(sentence))
     return any(word in near for word in content(plan.question, frame=True) if word not in _NAMING)
 
 

@@ -10,10 +10,11 @@ from vagent.agent.expected import finders
 from vagent.agent.passages import Passage, Ranked, quote_match, rank
 from vagent.agent.phrases import says
 from vagent.agent.plan import Plan, Task
+from vagent.agent.roles import job
 from vagent.agent.safe import quoted
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.support import ENOUGH, Support
-from vagent.agent.values import digits
+from vagent.agent.values import digits, year
 from vagent.agent.words import Bag, content, squeezed
 from vagent.tools.time import Span
 
@@ -101,15 +102,48 @@ def _distinct(ranked: Sequence[Ranked], floor: float, limit: int) -> list[Ranked
 
 def _short(plan: Plan, best: Ranked) -> str | None:
     """The answer alone, when the passage holds just one value of the type that is asked for."""
-    if not finders(plan.expects) or best.passage.weak:
+    held = job(plan.question, best.passage.lined.split("\n"))
+    if held is not None:
+        return held
+    if not finders(plan.expects):
         return None
     texts = list(dict.fromkeys(v.text for v in best.values))
     if plan.expects == "colour" and 1 < len(texts) <= 5:
         return ", ".join(texts)
+    if len(texts) > 1:
+        texts = _asked_for(plan, best)
     if len(texts) != 1:
         return None
-    number = digits(texts[0]) if plan.expects in ("code", "phone", "number") else None
+    number = _numeral(plan, texts[0])
     return f"{number} ({quoted(texts[0])})" if number else texts[0]
+
+
+def _asked_for(plan: Plan, best: Ranked) -> list[str]:
+    """Of several values those in the line that speaks most of what is asked: the price beside "honey"."""
+    lines = best.passage.lined.split("\n")
+    texts: dict[int, list[str]] = {}
+    for value in best.values:
+        texts.setdefault(best.passage.lined.count("\n", 0, value.start), []).append(value.text)
+    told = {i: len(_named_in(plan, lines, i, held)) for i, held in texts.items()}
+    most = max(told.values())
+    chosen = [i for i, count in told.items() if count == most > 0]
+    return list(dict.fromkeys(texts[chosen[0]])) if len(chosen) == 1 else []
+
+
+def _named_in(plan: Plan, lines: Sequence[str], place: int, values: Sequence[str]) -> list[str]:
+    """Words of the question in a value's line; a value that stands alone belongs to the line above it."""
+    own = content(lines[place], frame=True)
+    alone = set(own) <= {word for value in values for word in content(value, frame=True)}
+    bag = Bag.of(f"{lines[place - 1]} {lines[place]}" if alone and place else lines[place])
+    return [word for word in plan.words if bag.has(word)]
+
+
+def _numeral(plan: Plan, text: str) -> str | None:
+    """A number or a year that is spelt out, in numerals."""
+    if plan.expects in ("code", "phone", "number"):
+        return digits(text)
+    spelt = year(text) if plan.expects in ("year", "date", "when") else None
+    return str(spelt) if spelt else None
 
 
 def _why(plan: Plan, best: Ranked) -> str:

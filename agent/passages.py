@@ -168,6 +168,8 @@ def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]
     score = support.similarity + 0.45 * support.coverage + 0.15 * support.context
     score += 0.2 * support.typed + 0.1 * support.near - 0.4 * support.contrast - 0.15 * support.uncounted
     score -= 0.3 if support.untyped else 0.0
+    # What is not spoken of in one passage may be in another, and only that can be an answer.
+    score -= 0.4 * support.missing
     score += 0.3 * _literal(plan, passage) + 0.25 * support.placed + 0.25 * _heading(plan, passage, shelf)
     kinds = plan.kinds
     if kinds and plan.kind != "visual":

@@ -10,6 +10,7 @@ from typing import Literal
 
 from vagent.agent.answer_types import STRICT
 from vagent.agent.plan import Plan
+from vagent.agent.roles import deed, done
 from vagent.agent.words import STOP, Bag, Rarity, fold, stem
 
 _SIBLINGS = tuple(
@@ -62,7 +63,8 @@ class Support:
         near: 1 when such a value stands in a line that speaks of what is asked, or in the reply to one.
         untyped: 1 when the answer must be a value of a type that can be recognised, and there is none.
         contrast: 1 when the evidence speaks of another one of the kind (the north gate for the south gate).
-        missing: 1 when a name or a number of the question stands neither in the passage nor around it.
+        missing: 1 when a name or a number of the question stands neither in the passage nor around it, or when the
+            passage does not speak of what "who ..." is asked to have done.
         uncounted: 1 when the passage does not name what is to be counted.
         visual: signs that the question is about what is seen, 0..3.
         vague: 1 when the question has no content words to check.
@@ -105,6 +107,8 @@ class Support:
     ) -> Support:
         """The features of one passage; ``around`` holds its words and those of the lines near it, in order too."""
         missing = any(not _stands(words, around, near_words) for words in _specific(plan))
+        # A name near the thing is not the name of whoever did something to it.
+        missing = missing or not done(deed(plan.question), bag)
         return cls(
             similarity=similarity,
             margin=similarity - typical,

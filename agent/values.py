@@ -59,9 +59,11 @@ _ORDINAL_DAY = (
     r"(?:\d{1,2}(?:st|nd|rd|th)?|(?:twenty[- ]|thirty[- ])?(?:first|second|third|fourth|fifth|sixth|seventh"
     r"|eighth|ninth)|tenth|eleventh|twelfth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twentieth|thirtieth)"
 )
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+_TENS = range(20, 100, 10)
 _YEAR = (
     r"(?<![\d.,])(?:1[0-9]\d\d|20\d\d)(?![\d.,]\d|\d)|\b(?:nineteen|twenty|eighteen|seventeen)[ -](?:hundred"
-    r"|oh[ -]\w+|\w+ty(?:[ -]\w+)?|\w+teen|ten|eleven|twelve)\b"
+    rf"|oh[ -](?:{_ONES})|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:[ -](?:{_ONES}))?|\w+teen|ten|eleven|twelve)\b"
 )
 _COLOURS = (
     "black|white|red|green|blue|yellow|orange|purple|violet|pink|brown|grey|gray|silver|golden|gold|beige|turquoise"
@@ -171,6 +173,20 @@ def find(kind: ValueType, text: str) -> list[Value]:
         if value.text and _FILTERS.get(kind, _anything)(value, text):
             found.append(value)
     return found
+
+
+def year(text: str) -> int | None:
+    """A spelt-out year as a number: ``eighteen ninety two`` gives 1892; None when it is not one."""
+    parts = [p for p in re.split(r"[ -]+", fold(text).strip()) if p not in ("and", "oh", "hundred")]
+    numbers = [NUMBERS.get(p, -1) for p in parts]
+    if not numbers or not 17 <= numbers[0] <= 20 or len(numbers) > 3:
+        return None
+    tail = numbers[1:]
+    if len(tail) == 2 and not (tail[0] in _TENS and 0 < tail[1] < 10):
+        return None
+    if any(not 0 < n < 100 for n in tail) or (not tail and "hundred" not in fold(text)):
+        return None
+    return 100 * numbers[0] + sum(tail)
 
 
 def digits(text: str) -> str | None:
