@@ -36,16 +36,15 @@ def bar(*, enabled: bool = True) -> Iterator[OnProgress | None]:
 def _rich_bar() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[at]}"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as shown:
         tasks: dict[str, TaskID] = {}

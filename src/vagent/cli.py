@@ -77,11 +77,11 @@ def ask(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SOURCE]", help="A video file or a folder of videos; leave it out to ask the whole library."
+            metavar="SOURCE", help="A video file or a folder of videos; leave it out to ask the whole library."
         ),
     ] = None,
     question: Annotated[
-        str | None, typer.Argument(metavar="[QUESTION]", help="The question; without one a chat begins.")
+        str | None, typer.Argument(metavar="QUESTION", help="The question; without one a chat begins.")
     ] = None,
     choices: Annotated[
         list[str] | None, typer.Option("--choices", metavar="TEXT", help="An option to choose from. Repeatable.")
