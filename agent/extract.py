@@ -216,10 +216,13 @@ def _at_time(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
 
 
 def _neighbour(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
-    """What comes directly after, or before, a quoted line."""
-    wanted = max(plan.quoted, key=len)
-    scored = [(_anchored(wanted, line, shelf), -line.span.duration, -i) for i, line in enumerate(shelf.all_lines)]
-    score, _, number = max(scored, default=(0.0, 0.0, 0))
+    """What comes directly after, or before, a line that is quoted or told by what it is about."""
+    wanted = max(plan.quoted, key=len, default="") or plan.anchor or ""
+    scored = [
+        (_anchored(wanted, line, shelf), _listed(plan, line), -line.span.duration, -i)
+        for i, line in enumerate(shelf.all_lines)
+    ]
+    score, _, _, number = max(scored, default=(0.0, False, 0.0, 0))
     if score < 0.6:
         return Draft(missing=f"The line {quoted(wanted)} was not found in what was indexed.")
     anchor = shelf.all_lines[-number]
@@ -232,6 +235,13 @@ def _neighbour(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         return Draft(missing=f"Nothing comes {plan.relation} that line in what was indexed.", leads=(quote([anchor]),))
     found = quote([stream[place]])
     return Draft(_sentence(quoted(found.text), found, shelf), found.text, (found, quote([anchor])), 0.55 + 0.3 * score)
+
+
+def _listed(plan: Plan, line: Line) -> bool:
+    """Whether a line is of the sense asked about; lists stand on the screen, unless the question is about speech."""
+    if plan.quoted:
+        return False
+    return line.evidence.kind in plan.kinds if plan.kinds and plan.kind != "visual" else line.stream == "written"
 
 
 def _anchored(wanted: str, line: Line, shelf: Shelf) -> float:

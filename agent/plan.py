@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vagent.agent.answer_types import STRICT, TYPE_WORDS, AnswerType, expected_type
-from vagent.agent.hints import TimeHint, quotes, time_hint
+from vagent.agent.hints import TimeHint, anchor, quotes, time_hint
 from vagent.agent.words import FRAME, ORDINALS, content, fold, stem, tokens
 from vagent.index.records import Kind
 
@@ -42,6 +42,7 @@ class Plan:
         head: stem of what is counted, in "how many ...".
         edge: ``first`` or ``last`` when the question asks for that one.
         relation: ``after`` or ``before`` for neighbours.
+        anchor: the line whose neighbour is asked for, in the words of a question that does not quote it.
     """
 
     question: str
@@ -58,6 +59,7 @@ class Plan:
     head: str | None = None
     edge: Literal["first", "last"] | None = None
     relation: Literal["after", "before"] | None = None
+    anchor: str | None = None
 
     @property
     def kinds(self) -> tuple[Kind, ...] | None:
@@ -170,7 +172,7 @@ _YES_NO = re.compile(r"^\s*(?:is|are|was|were|does|do|did|has|have|had|can|could
 _NEIGHBOUR = re.compile(
     r"\b(?:directly |immediately |right |just |straight )?(?P<way>after|following|before|preceding)\b"
     r"|\b(?P<reply>(?:the )?(?:answer|reply|response)s?\s+to|(?:answers?|repl(?:y|ies)|responds?) (?:to"
-    r"|when)|comes next|follows)\b",
+    r"|when)|comes next|follows?)\b",
     re.I,
 )
 _EDGE = re.compile(
@@ -210,6 +212,7 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
         head=_head(question),
         edge=None if edge is None else ("first" if edge.group("first") else "last"),
         relation=_relation(question),
+        anchor=anchor(question),
     )
 
 
@@ -230,7 +233,7 @@ def _task(question: str, expects: AnswerType, quoted: tuple[str, ...], hint: Tim
         return "count"
     if _SHOWN_WHEN.search(question) and _ON_SCREEN.search(question) and not _starts_otherwise(question):
         return "when"
-    if _NEIGHBOUR.search(question) and quoted:
+    if _NEIGHBOUR.search(question) and (quoted or anchor(question)):
         return "neighbour"
     if (
         hint is not None

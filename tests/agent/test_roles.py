@@ -6,6 +6,7 @@ import pytest
 
 from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
+from vagent.agent.hints import anchor
 from vagent.agent.records import Answer
 from vagent.agent.values import year
 
@@ -86,3 +87,47 @@ def test_a_year_that_was_heard_weakly_stays_doubtful(index: MemoryIndex) -> None
 )
 def test_spelt_years(text: str, number: int | None) -> None:
     assert year(text) == number
+
+
+RULES = [
+    (10.0, 30.0, "House rules"),
+    (12.0, 30.0, "Leave boots outside"),
+    (16.0, 30.0, "No candles in the loft"),
+    (20.0, 30.0, "Feed the goats at noon"),
+]
+
+
+@pytest.mark.parametrize(
+    "question, quote",
+    [
+        ("Which rule comes directly after the one about boots?", "No candles in the loft"),
+        ("After the rule about boots comes which rule?", "No candles in the loft"),
+        ("What comes next after the candles?", "Feed the goats at noon"),
+        ("What follows the rule about candles?", "Feed the goats at noon"),
+        ("Which rule comes before the one about goats?", "No candles in the loft"),
+    ],
+)
+def test_the_neighbour_of_a_line_that_is_not_quoted(question: str, quote: str) -> None:
+    told = rows("speech", [(14.0, 15.0, "my boots are wet"), (17.0, 18.0, "so are mine")], weak=True)
+    given = answer(MemoryIndex(rows("screen_text", RULES) + told, embedder=minilm()), question)
+    assert given.answered
+    assert given.citations[0].quote == quote
+
+
+def test_nothing_follows_the_last_line_or_one_that_is_not_there() -> None:
+    index = MemoryIndex(rows("screen_text", RULES), embedder=minilm())
+    assert not answer(index, "Which rule comes directly after the one about goats?").answered
+    assert not answer(index, "Which rule comes directly after the one about bicycles?").answered
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What text appears on the big screen after the match?",
+        "What does he do after the dinner?",
+        "What comes after 00:01:20?",
+        "After how long is it ready?",
+    ],
+)
+def test_not_every_after_asks_for_a_neighbour(question: str) -> None:
+    assert anchor(question) is None
