@@ -154,6 +154,7 @@ _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
     ),
     "introduced": re.compile(
         rf"(?:(?:\b[Nn]ame\s*(?:is|was|[’']s|:|\?)(?:\s+(?:It[’']s|I[’']m|I am|My name is))?"
+        r"|\b[Aa]nswers to the name(?: of)?"
         rf"|\bI(?:[’']m| am)|\b[Tt]his is|\b[Mm]eet|\b[Cc]alled|\b[Nn]amed"
         rf"|\b[Ww]elcome,?|\b[Bb]y:?|\b[Tt]hanks?(?: you)?,?"
         rf"|\b[Hh](?:i|ello|ey),?"

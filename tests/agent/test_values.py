@@ -28,6 +28,7 @@ from vagent.agent.values import _PATTERNS, ValueType, digits, find
         ("code", "the code is seven four one nine", ["seven four one nine"]),
         ("introduced", "My name is Joost Verhoeven and I fly.", ["Joost Verhoeven"]),
         ("introduced", "May I have your name? Fontaine.", ["Fontaine"]),
+        ("introduced", "Grey. Answers to the name Pepper.", ["Pepper"]),
         ("full_name", "our reporter Celia Brandt at the hall", ["Celia Brandt"]),
         ("proper", "We met Tanaka at Loon Lake.", ["Tanaka", "Loon Lake"]),
     ],
