@@ -64,7 +64,7 @@ def test_a_bad_file_is_named(text: str, tmp_path: Path, monkeypatch: pytest.Monk
     file = tmp_path / "mine.yaml"
     file.write_text(text, encoding="utf-8")
     monkeypatch.setenv("VAGENT_CONFIG", str(file))
-    with pytest.raises(SettingsError, match="mine.yaml"):
+    with pytest.raises(SettingsError, match=r"mine\.yaml"):
         configs.load(env={})
 
 
