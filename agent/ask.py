@@ -12,6 +12,7 @@ from vagent.agent.look import Looker
 from vagent.agent.policy import Policy
 from vagent.agent.records import Answer, Step
 from vagent.agent.state import Context, Driver, State
+from vagent.configs import Settings
 from vagent.errors import QuestionError
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def stream(
     driver: Driver | None = None,
 ) -> Iterator[Step | Answer]:
     """As ``ask``, but each step is given as it is done, and the answer last. The question is checked at once."""
-    asked, options = _checked(index, question, videos, choices)
+    asked, options = checked(question, choices, index.settings)
+    if not videos:
+        raise QuestionError("there is no video to ask", hint="index one first: vagent index FILE")
     if videollm is None:
         _, videollm = index.engines.get("videollm")
     context = Context(index, driver or Policy(), videollm)
@@ -94,17 +97,18 @@ def _events(state: State, context: Context) -> Iterator[Step | Answer]:
                 yield replace(change["answer"], seconds={**spent, "total": perf_counter() - started})
 
 
-def _checked(
-    index: Index, question: str, videos: Sequence[int], choices: Sequence[str] | None
-) -> tuple[str, tuple[str, ...]]:
+def checked(question: str, choices: Sequence[str] | None, settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """The question and its options, tidied.
+
+    Raises:
+        QuestionError: an empty or oversized question, or options that cannot be told apart.
+    """
     asked = " ".join(question.split())
-    longest = index.settings.agent.question_length
+    longest = settings.agent.question_length
     if not any(c.isalnum() for c in asked):
         raise QuestionError("the question is empty", question, allowed="a question in words")
     if len(asked) > longest:
         raise QuestionError("the question is too long", f"{len(asked)} characters", allowed=f"up to {longest}")
-    if not videos:
-        raise QuestionError("there is no video to ask", hint="index one first: vagent index FILE")
     options = tuple(" ".join(choice.split()) for choice in choices or ())
     if len(options) == 1 or len(options) > _CHOICES:
         raise QuestionError("multiple choice needs several options", len(options), allowed=f"2 to {_CHOICES}")

@@ -101,6 +101,8 @@ def ask(
 
     source, question = _whom(source, question, library)
     with _open(library, preset, engine) as opened:
+        if question is not None:
+            opened.check(question, choices)
         if source is not None:
             _prepare(opened, source, quiet=json, again=bool(preset or engine))
         options: dict[str, Any] = {"source": source, "choices": choices, "start": start, "until": until}

@@ -90,6 +90,14 @@ class Library:
         """
         return self._index.add(sources, progress)
 
+    def check(self, question: str, choices: Sequence[str] | None = None) -> None:
+        """Find out whether a question can be asked, before anything is indexed for it.
+
+        Raises:
+            QuestionError: it is empty or too long, or its options cannot be told apart.
+        """
+        agent.checked(question, choices, self.settings)
+
     def prepare(
         self, source: str | Path, *, again: bool = False, progress: Callable[[Progress], object] | None = None
     ) -> list[Report]:
@@ -309,6 +317,7 @@ class VideoAgent:
         until: Time | None = None,
     ) -> Answer:
         """Answer a question; see ``Library.ask``."""
+        self.library.check(question, choices)
         self._prepare()
         return self.library.ask(question, source=self.source, choices=choices, start=start, until=until)
 
@@ -332,6 +341,7 @@ class VideoAgent:
         until: Time | None = None,
     ) -> Iterator[Step | Answer]:
         """As ``ask``, but each step is given as it is done; the answer comes last."""
+        self.library.check(question, choices)
         self._prepare()
         yield from self.library.stream(question, source=self.source, choices=choices, start=start, until=until)
 

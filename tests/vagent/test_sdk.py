@@ -11,7 +11,7 @@ import pytest
 
 import vagent
 from vagent import Answer, Library, Step, VideoAgent
-from vagent.errors import LibraryCorruptError, LibraryVersionError, SourceError, TimeError
+from vagent.errors import LibraryCorruptError, LibraryVersionError, QuestionError, SourceError, TimeError
 
 UMBRELLA = "Who forgot her umbrella?"
 
@@ -95,6 +95,14 @@ def test_what_makes_no_sense_is_refused(agent: VideoAgent, tmp_path: Path) -> No
         VideoAgent(tmp_path)
     with Library(tmp_path / "empty") as library, pytest.raises(SourceError, match="the library is empty"):
         library.ask(UMBRELLA)
+
+
+def test_a_question_that_cannot_be_asked_costs_no_indexing(film: Path, tmp_path: Path) -> None:
+    with VideoAgent(film, library=tmp_path) as agent:
+        for ask in (agent.ask, lambda question: list(agent.stream(question))):
+            with pytest.raises(QuestionError, match="the question is empty"):
+                ask(" ?")
+        assert agent.library.videos() == []
 
 
 def test_a_library_of_a_newer_version_or_in_ruins_is_refused(indexed: Path, tmp_path: Path) -> None:
