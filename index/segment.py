@@ -86,6 +86,9 @@ def _candidates(
         yield time, cost(time, _AT_BOUNDARY)
     for before, after in pairwise(speech):
         yield (before.end + after.start) / 2, _AT_PAUSE * (2 - min(1.0, before.gap(after)))
+        # The middle of a long pause may be too far away from the edge before.
+        yield before.end, _ANYWHERE
+        yield after.start, _ANYWHERE
     for edge in (speech[0].start, speech[-1].end) if speech else ():
         yield edge, _AT_PAUSE
     for number in range(1, math.ceil(duration / step)):

@@ -73,6 +73,11 @@ def test_no_clip_could_join_its_neighbour_within_a_window(
     assert all(a.span.duration + b.span.duration > CLIPS.window for a, b in pairwise(found))
 
 
+def test_an_utterance_before_a_long_pause_is_not_cut() -> None:
+    spoken = [(0.0, 1.375), (8.625, 25.875), (45.875, 63.375), (76.875, 77.875)]
+    assert not [e for e in edges(77.0, [], spoken)[1:-1] if any(a < e < b for a, b in spoken)]
+
+
 @given(duration=st.floats(1, 400), boundaries=st.lists(st.floats(0, 400), max_size=60), spoken=speeches(18, False))
 @budget(max_examples=100, deadline=None)
 def test_no_utterance_is_cut_when_there_is_another_way(
