@@ -101,9 +101,9 @@ class VideoLibrary:
             raise
         missing = files if again else [file for file in files if not self._ready(file)]
         reports = self._index(missing, on_progress)
-        failed = [report for report in reports if report.error is not None]
-        if failed and len(failed) == len(files):
-            raise failed[0].error or AssertionError
+        errors = [report.error for report in reports if report.error is not None]
+        if errors and len(errors) == len(files):
+            raise errors[0]
         return reports
 
     def _ready(self, file: Path) -> bool:

@@ -167,7 +167,13 @@ class VideoIndexer:
             if stage in _KINDS:
                 self._store.clear(self._video.id, _KINDS[stage])
             self._store.set_stage(self._video.id, stage, fingerprint, "running")
+            self._store.update_video(self._video.id, complete=False)
         return 0.0, {}
+
+    def _detail(self, stage: str) -> Mapping[str, Any]:
+        """What a stage has left beside its cursor; nothing where it never ran."""
+        state = self._store.stage(self._video.id, stage)
+        return state.detail if state else {}
 
     def _read_subtitles(self) -> Found:
         self._tell("subtitles", 0.0)
@@ -286,8 +292,7 @@ class VideoIndexer:
         self._tell("scan", end)
 
     def _tell_of_failures(self) -> None:
-        state = self._store.stage(self._video.id, "speech")
-        for start, end, why in state.detail.get("failed", ()) if state else ():
+        for start, end, why in self._detail("speech").get("failed", ()):
             self._notices.append(f"speech not recognised from {format_time(start, 1)} to {format_time(end, 1)}: {why}")
 
     def _end(self, clock: _Clock, found: Found, *, resumed: bool) -> float:
@@ -296,7 +301,8 @@ class VideoIndexer:
             raise MediaError("nothing in the file can be decoded", str(self._info.path), hint="is it complete?")
         header = self._info.duration or 0.0
         # A pass that only one sense needed, or that began in the middle, must not shorten what an earlier one saw.
-        before = any(getattr(self._store.stage(self._video.id, name), "status", "") == "done" for name in _SCANNED)
+        stages = self._store.stages(self._video.id)
+        before = any(name in stages and stages[name].status == "done" for name in _SCANNED)
         end = max(clock.end, self._video.duration if before else 0.0)
         if found.chosen and found.chosen.cues:
             # Subtitles may go on over a picture that has ended. Those beside the video may be another cut's: the header
@@ -308,11 +314,11 @@ class VideoIndexer:
     def _cut_clips(self) -> None:
         video = self._video.id
         duration = self._store.video(video).duration
-        detail = getattr(self._store.stage(video, "shots"), "detail", {})
-        boundaries = [Boundary(at, kind) for at, kind in detail.get("boundaries", []) if at < duration]
+        found = self._detail("shots").get("boundaries", [])
+        boundaries = [Boundary(at, kind) for at, kind in found if at < duration]
         spoken = [row.span for row in self._store.evidence(video, kinds=["subtitle"])]
         if not spoken:
-            spoken = spans_of(getattr(self._store.stage(video, "speech"), "detail", {}))
+            spoken = spans_of(self._detail("speech"))
         depends = [duration, [b.time for b in boundaries], [[s.start, s.end] for s in spoken]]
         if self._pending("clips", depends, self._settings.clips.model_dump()) is None:
             return

@@ -177,6 +177,20 @@ def test_only_what_a_setting_changes_is_done_again(film: Path, tmp_path: Path) -
     assert changed == {"text"}
 
 
+def test_an_index_that_is_being_remade_is_not_complete(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = {"engines": {"speech": "off"}}
+    with library(tmp_path, **quick) as opened:
+        opened.add(film)
+        assert opened.videos()[0].complete
+    with library(tmp_path, **quick, text={"min_confidence": 0.99}) as opened:
+        monkeypatch.setattr(Store, "set_stage", crash_at(1, Store.set_stage))
+        with pytest.raises(Crash):
+            opened.add(film)
+        assert not opened.videos()[0].complete
+
+
 def test_good_subtitles_make_recognition_needless(tmp_path: Path) -> None:
     cues = [(float(i), i + 0.8, f"line number {i}") for i in range(8)]
     sound = np.random.default_rng(0).integers(-9000, 9000, 8 * 16_000).astype(np.int16)
