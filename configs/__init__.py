@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from platformdirs import user_cache_path, user_config_path, user_data_path
+from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vagent.errors import SettingsError
@@ -150,12 +150,6 @@ def config_file() -> Path:
     """The user's settings file: ``VAGENT_CONFIG``, or ``config.yaml`` in the platform's user config folder."""
     named = os.environ.get("VAGENT_CONFIG")
     return Path(named).expanduser() if named else user_config_path("vagent", appauthor=False) / "config.yaml"
-
-
-def cache_dir() -> Path:
-    """Folder for what can be made again: ``VAGENT_CACHE``, or the platform's user cache folder."""
-    named = os.environ.get("VAGENT_CACHE")
-    return Path(named).expanduser() if named else user_cache_path("vagent", appauthor=False)
 
 
 def default_text() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,9 +24,7 @@ from vagent.tools.media.reader import read
 from vagent.tools.shots import Boundary
 from vagent.tools.speech import RATE
 from vagent.tools.subtitles import Found, find, good
-from vagent.tools.time import Span, format_time
-
-_log = logging.getLogger(__name__)
+from vagent.tools.time import format_time
 
 _VERSION = 1  # raised when a stage's method changes, so that its old results are made again
 _HEADER_SLACK = 2.0  # seconds by which a header may promise more than decodes without being a lie
@@ -373,8 +370,3 @@ def describe(info: MediaInfo, found: Found) -> dict[str, Any]:
         "problems": list(found.problems),
     }
     return facts
-
-
-def span_of(video: Video) -> Span:
-    """The whole of a video."""
-    return Span(0.0, video.duration)

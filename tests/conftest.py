@@ -29,9 +29,6 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(home))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    # The exported embedding graph is the same for all tests; making it anew for each would only cost time.
-    shared = tmp_path_factory.getbasetemp().parent / "vagent-cache"
-    monkeypatch.setenv("VAGENT_CACHE", str(shared))
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def test_vectors_are_those_of_the_original(engine: MiniLM) -> None:
 
 
 @pytest.mark.slow
-def test_every_component_is_that_of_sentence_transformers(engine: MiniLM) -> None:
+def test_every_component_is_that_of_sentence_transformers(engine: MiniLM, tmp_path: Path) -> None:
     script = (
         "import sys, numpy, torch; torch.set_num_threads(1);"
         "from sentence_transformers import SentenceTransformer as Model;"
@@ -55,8 +55,7 @@ def test_every_component_is_that_of_sentence_transformers(engine: MiniLM) -> Non
     texts = [*TEXTS, "", "word " * 400, "a", "日本語の字幕", "Ünïcödé ﬁne"]
     folder = minilm._folder()
     assert folder is not None
-    saved = Path(configs.cache_dir()) / "expected.npy"
-    saved.parent.mkdir(parents=True, exist_ok=True)
+    saved = tmp_path / "expected.npy"
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, str(folder), str(saved), *texts], check=True)
     np.testing.assert_allclose(engine.embed(texts), np.load(saved), atol=1e-5)
 
