@@ -34,7 +34,10 @@ class Engines(_Section):
 
     speech: str
     text: str
+    objects: str
+    sounds: str
     embeddings: str
+    visual: str
     videollm: str
 
 
@@ -71,14 +74,48 @@ class SpeechSettings(_Section):
     longest: _Positive
     pause: _Positive
     language: str | None
+    translate: bool
+    model: str | None
+    batch: _Count
 
 
 class TextSettings(_Section):
     """How on-screen text is recognised."""
 
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]
+    model: Path | None
     min_confidence: _Share
     detect_side: Annotated[int, Field(ge=64)]
     change: Annotated[float, Field(ge=0)]
+
+
+class ObjectSettings(_Section):
+    """How things in the picture are found. ``find``: descriptions of things beside what the model knows."""
+
+    every: _Positive
+    threshold: _Share
+    model: str | None
+    find: tuple[str, ...]
+    find_threshold: _Share
+    find_model: str | None
+    batch: _Count
+
+
+class SoundSettings(_Section):
+    """How sounds that are no speech are told apart."""
+
+    threshold: _Share
+    model: str | None
+    batch: _Count
+
+
+class CaptionSettings(_Section):
+    """Whether and how clips are described by the video-LLM."""
+
+    use: bool
+    frames: _Count
+    words: Annotated[int, Field(ge=5, le=400)]
+    batch: _Count
 
 
 class ClipSettings(_Section):
@@ -92,6 +129,29 @@ class EmbeddingSettings(_Section):
     """How texts are embedded."""
 
     batch: _Count
+    model: str | None
+
+
+class VisualSettings(_Section):
+    """How pictures are embedded."""
+
+    every: _Positive
+    batch: _Count
+    model: str | None
+
+
+class VideoLLMSettings(_Section):
+    """Which video-LLM looks, where it runs and how much it sees at once."""
+
+    model: str | None
+    endpoint: str | None
+    key: str
+    timeout: _Positive
+    precision: Literal["auto", "fp32", "fp16", "bf16", "8bit", "4bit"]
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"]
+    frames: _Count
+    pixels: Annotated[int, Field(ge=1024)]
+    tokens: _Count
 
 
 class SearchSettings(_Section):
@@ -122,13 +182,22 @@ class Settings(_Section):
     library: Path | None
     offline: bool
     threads: Annotated[int, Field(ge=0)]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    models: Path | None
+    download: Literal["named", "auto", "never"]
+    trust: tuple[str, ...]
     engines: Engines
     media: MediaSettings
     subtitles: SubtitleSettings
     speech: SpeechSettings
     text: TextSettings
+    objects: ObjectSettings
+    sounds: SoundSettings
+    captions: CaptionSettings
     clips: ClipSettings
     embeddings: EmbeddingSettings
+    visual: VisualSettings
+    videollm: VideoLLMSettings
     search: SearchSettings
     agent: AgentSettings
 
@@ -223,7 +292,7 @@ def _from_env(env: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, 
             if section:
                 found[key] = section
         elif (name := f"VAGENT_{key}".upper()) in env:
-            found[key] = env[name] if key == "library" else yaml.safe_load(env[name])
+            found[key] = env[name] if key in ("library", "models") else yaml.safe_load(env[name])
     return found
 
 

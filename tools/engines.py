@@ -19,13 +19,16 @@ from typing import Any, ClassVar, Literal, Protocol, get_args
 from vagent.configs import Settings
 from vagent.errors import EngineUnavailable, SettingsError
 
-Sense = Literal["speech", "text", "embeddings", "videollm"]
+Sense = Literal["speech", "text", "objects", "sounds", "embeddings", "visual", "videollm"]
 SENSES: tuple[Sense, ...] = get_args(Sense)
 
 ENGINES: Mapping[Sense, Mapping[str, str]] = {
     "speech": {"pocketsphinx": "vagent.tools.speech.pocketsphinx:PocketSphinx"},
     "text": {"rapidocr": "vagent.tools.text.rapid:RapidText"},
+    "objects": {},
+    "sounds": {},
     "embeddings": {"minilm": "vagent.tools.embeddings.minilm:MiniLM"},
+    "visual": {},
     "videollm": {},
 }
 
@@ -42,7 +45,10 @@ class Status:
 
 
 class Engine(Protocol):
-    """What every engine class has; the constructor takes ``Settings`` and must be cheap: weights load on first use."""
+    """What every engine class has; the constructor takes ``Settings`` and must be cheap: weights load on first use.
+
+    A class that has ``named_only = True`` is never taken by ``auto``: whoever uses it has to know what that means.
+    """
 
     name: ClassVar[str]
     weak: ClassVar[bool]
@@ -139,6 +145,8 @@ def choose(sense: Sense, settings: Settings) -> Choice:
         return Choice(sense, _load(sense, wanted), "asked for by name")
     passed_over: dict[str, Status] = {}
     for name in _table(sense):
+        if getattr(_load(sense, name), "named_only", False):
+            continue
         status = check(sense, name, settings)
         if status.ready:
             return Choice(sense, _load(sense, name), status.reason, passed_over)

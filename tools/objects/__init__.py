@@ -1,0 +1,1 @@
+"""objects, one engine a file."""

@@ -1,0 +1,1 @@
+"""sounds, one engine a file."""

@@ -1,0 +1,1 @@
+"""visual, one engine a file."""
