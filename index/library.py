@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from vagent.configs import Settings
 from vagent.errors import LibraryBusyError, SourceError, StorageError, VagentError
 from vagent.index.fingerprint import fingerprint
+from vagent.index.job import OnProgress
 from vagent.index.pictures import Pictures
-from vagent.index.pipeline import OnProgress, Report, VideoIndexer
+from vagent.index.pipeline import Report, VideoIndexer
 from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
 from vagent.index.search import Filters, Searcher
 from vagent.index.sources import video_files

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vagent.agent.records import Answer, Citation, Searched, Step
     from vagent.errors import VagentError
-    from vagent.index.pipeline import Progress, Report
+    from vagent.index.job import Progress
+    from vagent.index.pipeline import Report
     from vagent.index.records import Clip, Evidence, Moment, Shot, Video
     from vagent.sdk import Chat, Library, VideoAgent
     from vagent.tools.time import Span
@@ -40,7 +41,8 @@ __all__ = [
 _HOMES = {
     "vagent.agent.records": ("Answer", "Citation", "Searched", "Step"),
     "vagent.errors": ("VagentError",),
-    "vagent.index.pipeline": ("Progress", "Report"),
+    "vagent.index.job": ("Progress",),
+    "vagent.index.pipeline": ("Report",),
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),
     "vagent.sdk": ("Chat", "Library", "VideoAgent"),
     "vagent.tools.time": ("Span",),

@@ -13,7 +13,8 @@ from vagent._render import safe
 from vagent.tools.time import format_time
 
 if TYPE_CHECKING:
-    from vagent.index.pipeline import Progress, Report
+    from vagent.index.job import Progress
+    from vagent.index.pipeline import Report
 
 OnProgress = Callable[["Progress"], None]
 _WORDS = {"subtitles": "reading subtitles", "scan": "watching and listening", "embed": "embedding"}

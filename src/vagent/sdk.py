@@ -12,8 +12,9 @@ import vagent.agent.ask as agent
 from vagent import configs
 from vagent.agent.records import Answer, Step
 from vagent.errors import SourceError, TimeError
+from vagent.index.job import Progress
 from vagent.index.library import VideoLibrary
-from vagent.index.pipeline import Progress, Report
+from vagent.index.pipeline import Report
 from vagent.index.records import Kind, Moment, Video
 from vagent.tools.time import format_time, parse_time
 

@@ -1,0 +1,90 @@
+"""Feeds stages with what is decoded, in threads of their own where they ask for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from queue import Queue
+from threading import Thread
+
+from vagent.index.stages.stage import Stage
+from vagent.tools.media import Audio, Frame
+from vagent.tools.speech import RATE
+
+_PATIENCE = 1.0  # seconds that giving up waits for the work in hand; its result would be thrown away
+
+
+@dataclass(slots=True)
+class _End:
+    time: float
+
+
+@dataclass(slots=True)
+class Runner:
+    """Feeds one stage, in a thread of its own where the stage asks for one; what breaks there is raised here."""
+
+    stage: Stage
+    _queue: Queue[Frame | Audio | _End | None] = field(init=False)
+    _thread: Thread | None = field(init=False, default=None)
+    _error: BaseException | None = field(init=False, default=None)
+    _begin: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._begin = self.stage.begin
+        self._queue = Queue(self.stage.backlog)
+        if self.stage.backlog:
+            self._thread = Thread(target=self._work, name=f"vagent-{self.stage.name}", daemon=True)
+            self._thread.start()
+
+    def offer(self, item: Frame | Audio) -> None:
+        """Hand over an item that the stage wants; waits while its backlog is full.
+
+        Raises:
+            VagentError: whatever the stage raised.
+        """
+        if not isinstance(item, self.stage.wants) or item.time < self._begin - self._lead(item):
+            return
+        if not self.stage.glance(item):
+            return
+        if self._thread is None:
+            self.stage.offer(item)
+        else:
+            self._raise()
+            self._queue.put(item)
+
+    def finish(self, end: float) -> None:
+        """All items have been offered and the video ends at ``end`` seconds."""
+        if self._thread is None:
+            self.stage.finish(end)
+            return
+        self._queue.put(_End(end))
+        self._thread.join()
+        self._raise()
+
+    def stop(self) -> None:
+        """Give up: leave the rest undone, keep what was committed."""
+        if self._thread is not None and self._thread.is_alive():
+            self._error = self._error or InterruptedError()
+            self._queue.put(None)
+            self._thread.join(timeout=_PATIENCE)
+
+    @staticmethod
+    def _lead(item: Frame | Audio) -> float:
+        return len(item.samples) / RATE if isinstance(item, Audio) else 0.0
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            try:
+                if self._error is not None:
+                    pass  # the queue is still emptied, so that nobody waits for a place in it
+                elif isinstance(item, _End):
+                    self.stage.finish(item.time)
+                else:
+                    self.stage.offer(item)
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that feeds us
+                self._error = error
+            if isinstance(item, _End):
+                return

@@ -1,0 +1,115 @@
+"""What is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vagent.errors import EngineFailed
+from vagent.index.job import Job
+from vagent.index.records import Evidence
+from vagent.index.stages.stage import Stage
+from vagent.tools.media import Audio, Track
+from vagent.tools.speech import RATE, SpeechEngine, Utterance
+from vagent.tools.speech.vad import Speech, SpeechDetector
+from vagent.tools.subtitles import good
+from vagent.tools.time import Span
+
+_FAILURES = 5  # stretches of one video that may break the recogniser
+
+
+def plan(job: Job, track: Track) -> SpeechStage | None:
+    """The stage, where speech is wanted and it has anything left to do; without an engine speech is only located."""
+    if not _wanted(job):
+        return None
+    speech = job.settings.speech
+    language = speech.language or track.language
+    settings = job.settings.model_copy(update={"speech": speech.model_copy(update={"language": language})})
+    engine = job.engine("speech", "speech is located, but not recognised", settings)
+    listening = settings.speech.model_dump(exclude={"when"})
+    revision = engine.revision if engine else None
+    at = job.pending("speech", track.index, settings.media.checkpoint, listening, revision)
+    return None if at is None else SpeechStage(job, *at, engine)
+
+
+def _wanted(job: Job) -> bool:
+    when = job.settings.speech.when
+    if when != "missing" or job.subtitles is None or job.subtitles.chosen is None:
+        return when != "never"
+    return not good(job.subtitles.chosen, job.info.duration or 0.0, job.settings.subtitles)
+
+
+def spans_of(detail: Mapping[str, Any]) -> list[Span]:
+    """The stretches of speech that a speech stage recorded in its detail."""
+    return [Span(start, end) for start, end in detail.get("spans", [])]
+
+
+class SpeechStage(Stage):
+    """What is said: voice activity, then the recogniser, in a thread of its own."""
+
+    name = "speech"
+    wants = Audio
+    backlog = 64
+
+    def __init__(self, job: Job, cursor: float, detail: Mapping[str, Any], engine: SpeechEngine | None) -> None:
+        super().__init__(job, cursor, detail)
+        self.detail.setdefault("spans", [])
+        self.detail.setdefault("failed", [])
+        self.detail["recognised"] = engine is not None
+        self._engine = engine
+        self._detector: SpeechDetector | None = None
+        self._rows: list[Evidence] = []
+        self._due = False
+
+    def take(self, item: Audio) -> None:
+        if self._detector is None:
+            skip = max(0, round((self.cursor - item.time) * RATE))
+            if skip >= len(item.samples):
+                return
+            item = Audio(item.time + skip / RATE, item.samples[skip:])
+            self._detector = SpeechDetector(self.job.settings.speech, start=item.time)
+        self._recognise(self._detector.feed(item.samples))
+        if self._due and not self._detector.speaking:
+            # Committed only between utterances, so that none is cut in two by a mark.
+            self._recognise(self._detector.finish())
+            self._commit(item.time + len(item.samples) / RATE)
+            self._detector, self._due = None, False
+
+    def mark(self, time: float) -> None:
+        self._due = True
+
+    def finish(self, end: float) -> None:
+        if self._detector is not None:
+            self._recognise(self._detector.finish())
+        self._commit(end, done=True)
+
+    def _recognise(self, found: list[Speech]) -> None:
+        for speech in found:
+            self.detail["spans"].append([speech.span.start, speech.span.end])
+            if self._engine is None:
+                continue
+            try:
+                self._rows += map(self._row, self._engine.transcribe(speech.samples, speech.span.start))
+            except EngineFailed as error:
+                # One stretch that breaks the recogniser is noted and told; a recogniser that is broken ends the run.
+                self.detail["failed"].append([speech.span.start, speech.span.end, str(error)])
+                if len(self.detail["failed"]) >= _FAILURES:
+                    raise
+
+    def _commit(self, cursor: float, *, done: bool = False) -> None:
+        rows, self._rows = self._rows, []
+        self.commit(cursor, rows, done=done)
+
+    def _row(self, utterance: Utterance) -> Evidence:
+        assert self._engine is not None
+        words = [[w.span.start, w.span.end, w.text] for w in utterance.words]
+        return Evidence(
+            video=self.job.video.id,
+            span=utterance.span,
+            kind="speech",
+            text=utterance.text,
+            confidence=utterance.confidence,
+            weak=self._engine.weak,
+            engine=self._engine.revision,
+            extra={"words": words, "language": utterance.language},
+        )
