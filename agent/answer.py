@@ -7,9 +7,9 @@ from vagent.agent.choices import letters, without_label
 from vagent.agent.draft import Draft, Quote
 from vagent.agent.phrases import at, says, searched_in_words
 from vagent.agent.records import Answer, Citation, Searched
-from vagent.agent.safe import safe
 from vagent.agent.shelf import Shelf
 from vagent.agent.state import Context, State
+from vagent.tools.safe import safe
 from vagent.tools.time import Span
 
 

@@ -17,6 +17,8 @@ WEAK_LIMIT = 0.4
 """No answer that rests on weak evidence alone is more confident than this."""
 
 _WEAK_ENOUGH = 0.5  # probability that a draft resting on weak evidence alone needs
+_APART = 0.1  # lead in probability that the likeliest option needs
+_SUREST = 0.9  # no choice by looks alone is more confident than this
 _AGREE = 0.5  # share of content words that two looks must have in common to agree
 
 
@@ -69,6 +71,23 @@ def agreement(looks: Sequence[Seen]) -> tuple[Seen | None, float]:
     votes = [sum(_alike(a, b) for b in bags) for a in bags]
     best = max(range(len(said)), key=lambda i: (votes[i], -i))
     return said[best], votes[best] / len(said)
+
+
+def likeliest(looks: Sequence[Seen]) -> tuple[int, float, Seen] | None:
+    """The option that looks make most probable: its position, its probability, and the look that is surest of it.
+
+    None where nobody judged the options, or where the best two are too close to tell. Looks that saw nothing of what
+    was asked do not count, unless none saw anything.
+    """
+    judged = [look for look in looks if look.options and look.text] or [look for look in looks if look.options]
+    if not judged:
+        return None
+    means = [sum(column) / len(judged) for column in zip(*(look.options for look in judged), strict=True)]
+    first, second = sorted(means, reverse=True)[:2] if len(means) > 1 else (means[0], 0.0)
+    if first - second < _APART:
+        return None
+    best = means.index(first)
+    return best, min(first, _SUREST), max(judged, key=lambda look: look.options[best])
 
 
 def _alike(one: set[str], other: set[str]) -> bool:

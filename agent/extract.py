@@ -11,11 +11,11 @@ from vagent.agent.passages import Passage, Ranked, quote_match, rank
 from vagent.agent.phrases import says
 from vagent.agent.plan import Plan, Task
 from vagent.agent.roles import job
-from vagent.agent.safe import quoted
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.support import ENOUGH, Support
 from vagent.agent.values import digits, year
 from vagent.agent.words import Bag, content, squeezed
+from vagent.tools.safe import quoted
 from vagent.tools.time import Span
 
 _QUOTES = 3  # citations of one answer, at most

@@ -10,8 +10,8 @@ from typing import Any
 from vagent.agent.draft import Draft
 from vagent.agent.phrases import listed
 from vagent.agent.plan import Plan
-from vagent.agent.safe import safe
 from vagent.agent.shelf import Shelf
+from vagent.tools.safe import safe
 from vagent.tools.time import format_time
 
 _LANGUAGES = {

@@ -113,7 +113,8 @@ def look_again(state: State, runtime: Runtime[Context]) -> State:
     if not isinstance(action, actions.Look) or context.videollm is None or looks >= context.index.settings.agent.looks:
         return {"steps": [_step(action, "no further looks", started)]}
     span = Span(action.start, max(action.start, action.end))
-    seen = look.look(context.videollm, context.shelf(state), action.video, span, action.question)
+    options = [choices.without_label(c) for c in state.get("choices", ())]
+    seen = look.look(context.videollm, context.shelf(state), action.video, span, action.question, options)
     result = f"{seen.frames} pictures: " + ("something was seen" if seen.text else "not shown")
     return {"looks": [seen], "steps": [_step(action, result, started)]}
 
@@ -128,6 +129,8 @@ def verify(state: State, runtime: Runtime[Context]) -> State:
     if state.get("choices"):
         options = [choices.without_label(c) for c in state["choices"]]
         chosen = choices.choose(plan, shelf, draft, options, leads)
+        if chosen is None or plan.visual:
+            chosen, draft = _seen_to_be(state, draft, chosen)
     return {"draft": draft, "chosen": chosen, "rounds": state.get("rounds", 0) + 1}
 
 
@@ -171,6 +174,17 @@ def _with_looks(draft: Draft, state: State) -> Draft:
         return draft
     return Draft(f"{best.text} (seen at {at(best.span)})", best.text, (), probability, leads=draft.leads,
                  spans=((best.video, best.span),), looked=True)  # fmt: skip
+
+
+def _seen_to_be(state: State, draft: Draft, chosen: choices.Chosen | None) -> tuple[choices.Chosen | None, Draft]:
+    """The option that the looks make most probable, and the look that shows it best; else what was chosen before."""
+    found = check.likeliest(state.get("looks", []))
+    if found is None:
+        return chosen, draft
+    position, probability, seen = found
+    shown = Draft(f"Seen at {at(seen.span)}", seen.text or None, (), probability, leads=draft.leads,
+                  spans=((seen.video, seen.span),), looked=True)  # fmt: skip
+    return choices.Chosen(position, probability), shown
 
 
 def _step(action: actions.Action, result: str, started: float) -> Step:

@@ -10,9 +10,9 @@ from vagent.agent import occurrences
 from vagent.agent.draft import Draft, Quote
 from vagent.agent.phrases import listed, says
 from vagent.agent.plan import Plan
-from vagent.agent.safe import safe
 from vagent.agent.shelf import Shelf
 from vagent.agent.words import content, squeezed
+from vagent.tools.safe import safe
 
 
 def draft(plan: Plan, shelf: Shelf) -> Draft:

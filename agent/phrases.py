@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from vagent.agent.draft import Quote
 from vagent.agent.records import Searched
-from vagent.agent.safe import quoted, safe
+from vagent.tools.safe import quoted, safe
 from vagent.tools.time import Span, format_time
 
 _SENSE = {

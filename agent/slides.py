@@ -7,9 +7,9 @@ import re
 from vagent.agent.draft import Draft, quote
 from vagent.agent.phrases import at, listed, says
 from vagent.agent.plan import Plan
-from vagent.agent.safe import quoted
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.words import ORDINALS
+from vagent.tools.safe import quoted
 
 _SAME = 1.5  # seconds within which texts come up together
 _QUOTED = 12  # lines of a slide that are quoted

@@ -117,7 +117,7 @@ class Job:
         """Note the wall time of a phase."""
         begun = time.perf_counter()
         yield
-        self.seconds[phase] = time.perf_counter() - begun
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - begun
 
     def tell(self, phase: Phase, done: float) -> None:
         """Say how many seconds of the video a phase has done."""

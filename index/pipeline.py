@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from vagent.errors import MediaError, VagentError
+from vagent.index.captions import caption_clips
 from vagent.index.job import Job, OnProgress
 from vagent.index.passages import embed_video
 from vagent.index.pictures import Pictures
@@ -92,6 +93,10 @@ class VideoIndexer:
         self._tell_of_failures()
         with job.timed("clips"):
             self._cut_clips()
+        with job.timed("embed"):
+            self._embed()  # before the slow stages, so that what is said and written can be found meanwhile
+        with job.timed("captions"):
+            caption_clips(job)
         with job.timed("embed"):
             self._embed()
         job.collect_notices()

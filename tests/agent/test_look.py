@@ -9,9 +9,9 @@ import pytest
 from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
 from vagent.agent.look import look
-from vagent.agent.prompt import fill, places
 from vagent.agent.shelf import Shelf
 from vagent.index.records import Video
+from vagent.prompts import fill, places
 from vagent.tools.time import Span
 
 
@@ -91,3 +91,37 @@ def test_placeholders_are_filled_once_and_all() -> None:
     assert all(f"{{{name}}}" in filled for name in names)
     with pytest.raises(ValueError, match="placeholders"):
         fill("look", count="1")
+
+
+class ColourScorer(FakeEngine):
+    """Says of each option how well its letter's text fits, with a liking for the letter A that must cancel out."""
+
+    scores = True
+
+    def score_choices(
+        self, frames: Sequence[tuple[float, np.ndarray]], prompt: str, letters: Sequence[str]
+    ) -> list[float]:
+        listed = dict(line.split(". ", 1) for line in prompt.splitlines() if line[1:3] == ". ")
+        raw = [2.0 * (listed[letter] == "red") + 1.5 * (letter == "A") for letter in letters]
+        whole = np.log(np.sum(np.exp(raw)))
+        return [float(score - whole) for score in raw]
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_an_option_is_chosen_by_what_is_seen_in_whatever_order(index: MemoryIndex, turn: int) -> None:
+    colours = ["blue", "red", "green", "yellow"]
+    options = colours[turn:] + colours[:turn]
+    answer = ask(
+        index, "What colour is the car in the picture?", videos=[1], choices=options, videollm=ColourScorer("A car.")
+    )
+    assert answer.choice == "ABCD"[options.index("red")]
+    assert answer.confidence == pytest.approx(np.exp(2) / (np.exp(2) + 3), abs=1e-6)
+    assert [c.kind for c in answer.citations] == ["visual"]
+
+
+def test_options_that_nobody_can_tell_apart_are_not_chosen(index: MemoryIndex) -> None:
+    answer = ask(
+        index, "What colour is the car?", videos=[1], choices=["blue", "green"], videollm=ColourScorer("A car.")
+    )
+    assert answer.choice is None
+    assert not answer.answered

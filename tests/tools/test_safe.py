@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vagent.agent.safe import quoted, safe, safe_lines
+from vagent.tools.safe import quoted, safe, safe_lines
 
 
 def test_terminal_escapes_and_control_characters_go() -> None:

@@ -1,0 +1,135 @@
+"""Captions: what the pictures of each clip show, in the words of a video-LLM.
+
+The model is given what was said, written and detected in the same clip, so that it can name people and places; it is
+told to use such words only where the pictures agree with them. A change of those words alone is no reason to describe
+everything anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from vagent.errors import EngineFailed
+from vagent.index.job import Job
+from vagent.index.records import Clip, Evidence, Kind
+from vagent.prompts import fill, marker
+from vagent.tools.media.frames import unjpeg
+from vagent.tools.safe import safe
+from vagent.tools.time import Span, format_time
+from vagent.tools.videollm import Frames, VideoLanguageModel
+
+_BESIDE: tuple[Kind, ...] = ("subtitle", "speech", "screen_text", "objects")
+_EVIDENCE = 20  # lines of evidence that go into one prompt
+_TOKENS = 2.0  # tokens that a word may take, on average
+_FAILURES = 5  # clips of one video that may break the model
+_LOOP = 3  # times that a phrase may be repeated before the rest is cut off
+
+
+def caption_clips(job: Job) -> None:
+    """Describe the clips that are not described yet; committed after each batch.
+
+    Raises:
+        EngineUnavailable: the video-LLM was asked for by name and cannot run here.
+        EngineFailed: the model breaks again and again.
+    """
+    if not job.settings.captions.use or job.video_track is None:
+        return
+    engine = job.engine("videollm", "clips were not described")
+    if engine is None:
+        return
+    settings = job.settings
+    clips = job.store.clips(job.video.id)
+    depends = [[clip.span.start, clip.span.end] for clip in clips], settings.captions.model_dump(exclude={"batch"})
+    at = job.pending("captions", *depends, settings.media.picture_width, settings.media.sample_fps, engine.revision)
+    if at is None:
+        return
+    cursor, detail = at
+    failed: list[list[Any]] = list(detail.get("failed", []))
+    left = [clip for clip in clips if clip.span.start >= cursor]
+    for batch in _batches(left, settings.captions.batch):
+        rows = _described(job, engine, batch, failed)
+        cursor = batch[-1].span.end
+        with job.store.transaction():
+            job.store.add_evidence(rows)
+            job.settle("captions", cursor, {"failed": failed})
+        job.tell("captions", cursor)
+    job.settle("captions", cursor, {"failed": failed}, done=True)
+    job.notices += [
+        f"not described from {format_time(start, 1)} to {format_time(end, 1)}: {why}" for start, end, why in failed
+    ]
+
+
+def _described(job: Job, engine: VideoLanguageModel, batch: Sequence[Clip], failed: list[list[Any]]) -> list[Evidence]:
+    """Captions of some clips. A batch that breaks the model is tried clip by clip: one clip costs only itself."""
+    shown = [(clip, frames) for clip in batch if (frames := _frames(job, clip.span))]
+    prompts = [prompt(job, clip.span, [time for time, _ in frames]) for clip, frames in shown]
+    tokens = round(job.settings.captions.words * _TOKENS)
+    if not shown:
+        return []
+    try:
+        texts = engine.caption([frames for _, frames in shown], prompts, tokens=tokens)
+    except EngineFailed as error:
+        if len(batch) > 1:
+            return [row for clip in batch for row in _described(job, engine, [clip], failed)]
+        failed.append([batch[0].span.start, batch[0].span.end, str(error)])
+        if len(failed) >= _FAILURES:
+            raise
+        return []
+    pairs = [(clip, tidy(text, job.settings.captions.words)) for (clip, _), text in zip(shown, texts, strict=True)]
+    return [
+        Evidence(job.video.id, clip.span, "caption", text, weak=engine.weak, engine=engine.revision)
+        for clip, text in pairs
+        if text
+    ]
+
+
+def prompt(job: Job, span: Span, times: Sequence[float]) -> str:
+    """The prompt for one clip: times in text, evidence in order of time between two unguessable lines."""
+    rows = job.store.evidence(job.video.id, span, _BESIDE)[:_EVIDENCE]
+    evidence = "\n".join(f"[{format_time(row.span.start, 1)}] {row.kind}: {safe(row.text)}" for row in rows)
+    return fill(
+        "caption",
+        count=str(len(times)),
+        start=format_time(span.start, 1),
+        end=format_time(span.end, 1),
+        times=", ".join(format_time(time, 1) for time in times),
+        marker=marker(evidence),
+        evidence=evidence or "(none)",
+        words=str(job.settings.captions.words),
+    )
+
+
+def tidy(text: str, words: int) -> str:
+    """A caption as it is kept: one line, a loop of repeated phrases cut off, no longer than ``words``.
+
+    A longer one ends with its last whole sentence, where it has one.
+    """
+    line = _unlooped(safe(text))
+    parts = line.split()
+    if len(parts) <= words:
+        return line
+    cut = " ".join(parts[:words])
+    end = max(cut.rfind(mark) for mark in (". ", "! ", "? ", "。"))
+    return cut[: end + 1] if end > 0 else f"{cut} …"
+
+
+def _unlooped(line: str) -> str:
+    """Small models may say the same phrase without end; what follows the first repetition tells nothing."""
+    loop = re.search(rf"(\b.{{2,80}}?[\s,.;]+)\1{{{_LOOP - 1},}}", line)
+    return line if loop is None else (line[: loop.start()] + loop.group(1)).strip()
+
+
+def _frames(job: Job, span: Span) -> Frames:
+    """Pictures of a clip, evenly spread; none from before it."""
+    count = max(1, min(job.settings.captions.frames, round(span.duration * job.settings.media.sample_fps)))
+    step = span.duration / count
+    kept = job.pictures.nearest([span.start + (i + 0.5) * step for i in range(count)])
+    inside = [(time, jpeg) for time, jpeg in kept if span.start <= time < span.end] or kept[-1:]
+    return [(time, unjpeg(jpeg)) for time, jpeg in inside]
+
+
+def _batches(clips: Sequence[Clip], size: int) -> Iterator[Sequence[Clip]]:
+    for first in range(0, len(clips), size):
+        yield clips[first : first + size]
