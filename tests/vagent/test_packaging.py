@@ -30,7 +30,7 @@ ALLOWED = {
     "configs": {"configs", "errors"},
     "prompts": {"errors", "prompts"},
     "tools": {"configs", "errors", "tools"},
-    "index": {"configs", "errors", "index", "tools"},
+    "index": {"configs", "errors", "index", "tools", "prompts"},
     "agent": {"agent", "configs", "errors", "index", "prompts", "tools"},
 }
 
