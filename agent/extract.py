@@ -37,6 +37,8 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
 
 
 def _find(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    if (counted := occurrences.things(plan, shelf)) is not None:
+        return counted
     ranked = rank(plan, shelf, leads)
     if not ranked:
         return Draft(missing="No evidence has been indexed for what was asked.")

@@ -101,6 +101,11 @@ def times_in(text: str) -> Span | None:
     return Span(seconds, seconds)
 
 
+def clocks(text: str) -> list[float]:
+    """All times written as on a clock ("0:12", "00:01:02.5"), in seconds, as they stand."""
+    return [_seconds(match.group()) for match in re.finditer(rf"(?<![\w:]){_CLOCK}(?![\w:])", text)]
+
+
 def _between(match: re.Match[str]) -> TimeHint | None:
     first, second = match.group(1), match.group(2)
     end = _seconds(second)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vagent.agent.hints import clocks
 from vagent.agent.shelf import Shelf
 from vagent.prompts import fill, marker
 from vagent.tools.media.frames import unjpeg
@@ -18,6 +19,7 @@ from vagent.tools.time import Span, format_time
 
 _EVIDENCE = 40  # lines of evidence that go into one prompt
 _NOTHING = "nothing"
+_ROUNDING = 1.0  # seconds: models drop fractions
 
 Frames = Sequence[tuple[float, NDArray[np.uint8]]]
 
@@ -69,8 +71,9 @@ def look(engine: Looker, shelf: Shelf, video: int, span: Span, question: str, op
     times = [time for time, _ in frames]
     said = safe(engine.answer(frames, prompt(shelf, video, span, question, times)))
     bare = said.strip(" .!\"'").casefold()
+    nothing = not bare or bare == _NOTHING
     judged = _judge(engine, frames, lambda order: choosing(shelf, video, span, question, times, order), options)
-    return Seen(video, span, question, "" if not bare or bare == _NOTHING else said, len(frames), judged)
+    return Seen(video, _named(said, times, span), question, "" if nothing else said, len(frames), judged)
 
 
 def prompt(shelf: Shelf, video: int, span: Span, question: str, times: Sequence[float]) -> str:
@@ -97,6 +100,17 @@ def _material(shelf: Shelf, video: int, span: Span, times: Sequence[float]) -> d
         "marker": marker(evidence),
         "evidence": evidence or "(none)",
     }
+
+
+def _named(said: str, times: Sequence[float], span: Span) -> Span:
+    """The stretch of the pictures whose times an answer names. What a model says of times is a claim: it counts only
+    as a choice among the pictures that were shown, each of which stands for the time until the next one."""
+    inside = [time for time in clocks(said) if span.start - _ROUNDING <= time <= span.end + _ROUNDING]
+    if not inside:
+        return span
+    ends = [*times[1:], span.end]
+    first, last = (min(range(len(times)), key=lambda i: abs(times[i] - time)) for time in (min(inside), max(inside)))
+    return Span(max(span.start, times[first]), max(times[last], min(ends[last], span.end))).clamp(span)
 
 
 def _judge(

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from vagent.agent.draft import Draft, Quote, quote
 from vagent.agent.passages import quote_match, rank
 from vagent.agent.phrases import at, listed, says
-from vagent.agent.plan import Plan
+from vagent.agent.plan import SEEN, Plan
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.support import ENOUGH
 from vagent.agent.words import content, squeezed
 
 _APART = 2.0  # seconds without it after which something occurs anew
 _SURE = 0.62  # weighted share of the description's words that must stand in a line
+_COUNTED = 0.6  # probability that a count of detected things is right: one thing may be lost and found again
 _MOST = 8  # occurrences that an answer lists
 
 
@@ -51,7 +52,8 @@ def when(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         found = [found[0] if plan.edge == "first" else found[-1]]
     if found:
         quotes = tuple(o.quote for o in found)
-        probability = 0.35 + 0.5 * max(o.match for o in found) - (0.2 if plan.visual else 0.0)
+        probability = 0.35 + 0.5 * max(o.match for o in found)
+        probability -= 0.2 if plan.visual and found[0].quote.kind not in SEEN else 0.0
     else:
         ranked = rank(plan, shelf, leads)
         nearest = tuple(quote(r.passage.lines) for r in ranked[:3])
@@ -77,6 +79,22 @@ def count(plan: Plan, shelf: Shelf) -> Draft | None:
     quotes = tuple(o.quote for o in found)
     text = f"{number}: at {places}. {says(quotes[0])}"
     return Draft(text, str(number), quotes[:_MOST], 0.35 + 0.4 * min(o.match for o in found), value=number)
+
+
+def things(plan: Plan, shelf: Shelf) -> Draft | None:
+    """How many things of a sort were detected: one a track, however long it is seen. None where the question counts
+    something else, or tells the things apart by more than what the detector knows."""
+    if plan.head is None or plan.quoted:
+        return None
+    found = [line for line in shelf.all_lines if line.stream == "detected" and _match(plan, shelf, line, None) >= _SURE]
+    if plan.hint is not None and plan.hint.strict:
+        found = [x for x in found if x.span.touches(plan.hint.within(shelf.video(x.evidence.video).duration))]
+    if not found:
+        return None
+    quotes = tuple(quote([line]) for line in found)
+    places = listed([at(q.span) for q in quotes[:_MOST]])
+    text = f"{len(quotes)}, as far as they could be told apart: at {places}. {says(quotes[0])}"
+    return Draft(text, str(len(quotes)), quotes[:_MOST], _COUNTED, value=len(quotes))
 
 
 def _match(plan: Plan, shelf: Shelf, line: Line, description: str | None) -> float:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from vagent.agent.expected import typed_values
-from vagent.agent.plan import Plan
+from vagent.agent.plan import SEEN, Plan
 from vagent.agent.shelf import Line, Shelf
 from vagent.agent.support import Support
 from vagent.agent.values import Value
@@ -104,6 +104,7 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
             literal=_literal(plan, passage),
             placed=_placed(plan, passage, shelf),
             few=_few(plan, passage, shelf),
+            shows=passage.core.evidence.kind in SEEN,
         )
         ranked.append(Ranked(passage, _score(plan, passage, support, order, shelf), support, values))
     ranked.sort(key=lambda r: (-r.score, r.passage.video, r.passage.span.start, len(r.passage.lines)))
@@ -172,7 +173,7 @@ def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]
     score -= 0.4 * support.missing
     score += 0.3 * _literal(plan, passage) + 0.25 * support.placed + 0.25 * _heading(plan, passage, shelf)
     kinds = plan.kinds
-    if kinds and plan.kind != "visual":
+    if kinds and (plan.kind != "visual" or passage.core.evidence.kind in SEEN):
         score += 0.08 if passage.core.evidence.kind in kinds else -0.12
     score -= _emptiness(plan, passage)
     score -= 0.035 * (len(passage.lines) - 1) + (0.05 if passage.weak else 0.0)

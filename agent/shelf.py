@@ -16,17 +16,18 @@ from vagent.index.records import SPOKEN, Evidence, Kind, Video
 from vagent.tools.safe import safe
 from vagent.tools.time import Span
 
-Stream = Literal["spoken", "written", "seen"]
+Stream = Literal["spoken", "written", "described", "detected", "heard"]
+"""Lines of one stream follow one another; those of different streams only happen at the same time."""
 
 _STREAMS: dict[Kind, Stream] = {
     "subtitle": "spoken",
     "speech": "spoken",
     "screen_text": "written",
-    "objects": "seen",
-    "caption": "seen",
-    "sound": "spoken",
-    "visual": "seen",
-    "summary": "seen",
+    "objects": "detected",
+    "caption": "described",
+    "sound": "heard",
+    "visual": "described",
+    "summary": "described",
 }
 _PAUSE = 12.0  # seconds without a word after which two lines are no longer one exchange
 _UNFINISHED = 0.5  # seconds that a spoken line may last beyond the stretch asked for
@@ -196,7 +197,7 @@ class Shelf:
 def _lines(rows: Sequence[Evidence]) -> Iterable[Line]:
     places: dict[Stream, int] = {}
     for row in sorted(rows, key=_reading_order):
-        stream = _STREAMS.get(row.kind, "seen")
+        stream = _STREAMS[row.kind]
         for part in row.text.splitlines() if stream == "written" else [row.text]:
             text = safe(part)
             if text:

@@ -104,8 +104,12 @@ class Support:
         literal: float,
         placed: float,
         few: float,
+        shows: bool = False,
     ) -> Support:
-        """The features of one passage; ``around`` holds its words and those of the lines near it, in order too."""
+        """The features of one passage; ``around`` holds its words and those of the lines near it, in order too.
+
+        ``shows``: the passage tells what is seen, so that a question about that is no mark against it.
+        """
         missing = any(not _stands(words, around, near_words) for words in _specific(plan))
         # A name near the thing is not the name of whoever did something to it.
         missing = missing or not done(deed(plan.question), bag)
@@ -120,7 +124,7 @@ class Support:
             contrast=float(_contrast(plan, bag, around)),
             missing=float(missing),
             uncounted=float(plan.head is not None and not bag.has(plan.head)),
-            visual=min(3.0, plan.visual),
+            visual=0.0 if shows else min(3.0, plan.visual),
             vague=float(not plan.words),
             literal=float(literal > 0.95 and not plan.visual),
             placed=placed,

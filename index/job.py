@@ -23,8 +23,8 @@ _VERSION = 1  # raised when a stage's method changes, so that its old results ar
 
 KINDS: Mapping[str, tuple[Kind, ...]] = {
     "subtitles": ("subtitle",),
-    "text": ("screen_text",),
     "speech": ("speech",),
+    "text": ("screen_text",),
     "objects": ("objects",),
     "sounds": ("sound",),
     "captions": ("caption",),

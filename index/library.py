@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vagent.configs import Settings
 from vagent.errors import LibraryBusyError, SourceError, StorageError, VagentError
 from vagent.index.fingerprint import fingerprint
-from vagent.index.job import OnProgress
+from vagent.index.job import KINDS, OnProgress
 from vagent.index.pictures import Pictures
 from vagent.index.pipeline import Report, VideoIndexer
 from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
@@ -298,12 +298,11 @@ class VideoLibrary:
     def _kinds(self, video: int) -> tuple[Kind, ...]:
         """The senses that have run over a video, whether or not they found anything."""
         done = {name: stage for name, stage in self.store.stages(video).items() if stage.status == "done"}
-        kinds: list[Kind] = ["subtitle"] if self.store.counts(video).get("subtitle") else []
-        if "speech" in done and done["speech"].detail.get("recognised"):
-            kinds.append("speech")
-        if "text" in done:
-            kinds.append("screen_text")
-        return tuple(kinds)
+        if not self.store.counts(video).get("subtitle"):
+            done.pop("subtitles", None)
+        if "speech" in done and not done["speech"].detail.get("recognised"):
+            del done["speech"]  # speech was located, not recognised
+        return tuple(kind for stage, kinds in KINDS.items() if stage in done for kind in kinds)
 
 
 def _files(sources: Path | str | Iterable[Path | str]) -> list[Path]:

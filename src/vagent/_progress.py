@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from vagent.index.pipeline import Report
 
 OnProgress = Callable[["Progress"], None]
-_WORDS = {"subtitles": "reading subtitles", "scan": "watching and listening", "embed": "embedding"}
+_WORDS = {
+    "subtitles": "reading subtitles",
+    "scan": "watching and listening",
+    "captions": "describing clips",
+    "visual": "embedding pictures",
+    "embed": "embedding",
+}
 _QUIET = 10.0  # seconds between two plain lines
 
 

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from vagent.index.records import Moment, Video
 
 _WIDTH = 100
-_NAMES = {"subtitle": "subtitles", "speech": "speech", "screen_text": "on screen", "file": "the file"}
+_NAMES = {
+    "subtitle": "subtitles",
+    "speech": "speech",
+    "screen_text": "on screen",
+    "objects": "detected",
+    "caption": "described",
+    "sound": "sound",
+    "visual": "picture",
+    "file": "the file",
+}
 
 
 def safe(text: str) -> str:

@@ -45,6 +45,10 @@ class Sense(StrEnum):
     subtitle = "subtitle"
     speech = "speech"
     screen_text = "screen_text"
+    objects = "objects"
+    caption = "caption"
+    sound = "sound"
+    visual = "visual"
 
 
 LibraryOption = Annotated[

@@ -125,3 +125,17 @@ def test_options_that_nobody_can_tell_apart_are_not_chosen(index: MemoryIndex) -
     )
     assert answer.choice is None
     assert not answer.answered
+
+
+@pytest.mark.parametrize(
+    ("said", "start", "end"),
+    [
+        ("A red car at 00:00:12.2.", 12.25, 12.75),
+        ("It comes at 0:12 and leaves at 0:20.", 11.75, 20.25),
+        ("It is seen at 00:02:40.0.", 10.0, 35.0),  # no picture of that time was shown
+        ("A red car.", 10.0, 35.0),
+    ],
+)
+def test_named_times_are_mapped_to_the_pictures_shown(index: MemoryIndex, said: str, start: float, end: float) -> None:
+    seen = look(FakeEngine(said), Shelf(index, [1]), 1, Span(10.0, 35.0), "What colour is the car?")
+    assert (seen.span.start, seen.span.end) == pytest.approx((start, end))
