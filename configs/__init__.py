@@ -147,6 +147,7 @@ class VideoLLMSettings(_Section):
     endpoint: str | None
     key: str
     timeout: _Positive
+    send: Literal["images", "video"]
     precision: Literal["auto", "fp32", "fp16", "bf16", "8bit", "4bit"]
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"]
     frames: _Count

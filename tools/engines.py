@@ -29,7 +29,7 @@ ENGINES: Mapping[Sense, Mapping[str, str]] = {
     "sounds": {},
     "embeddings": {"minilm": "vagent.tools.embeddings.minilm:MiniLM"},
     "visual": {},
-    "videollm": {},
+    "videollm": {"openai": "vagent.tools.videollm.openai:OpenAIVideoLLM"},
 }
 
 ENTRY_POINTS = "vagent.engines"
