@@ -12,10 +12,7 @@ def without_thoughts(text: str) -> str:
 
     Many chat templates open the thoughts in the prompt, so that only their end stands in the text.
     """
-    _, closed, answer = text.rpartition(_CLOSE)
-    if closed:
-        return answer.strip()
-    return text.partition(_OPEN)[0].strip()
+    return text.rpartition(_CLOSE)[2].partition(_OPEN)[0].strip()
 
 
 def pieces_without_thoughts(pieces: Iterable[str]) -> Iterator[str]:
