@@ -252,7 +252,9 @@ class VideoLibrary:
         """The search over this library; loads the embedding engine on first use."""
         if self._searcher is None:
             _, engine = self.engines.get("embeddings")
-            self._searcher = Searcher(self.store, self.folder, engine, self.settings.search)
+            self._searcher = Searcher(
+                self.store, self.folder, engine, self.settings.search, lambda: self.engines.get("visual")[1]
+            )
         return self._searcher
 
     def search(

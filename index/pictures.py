@@ -64,6 +64,21 @@ class Pictures:
             raise StorageError(f"the pictures cannot be read ({error})", str(self.path), hint=hint) from error
         return sorted(found.items())
 
+    def times(self) -> list[float]:
+        """Seconds of all pictures, in order; empty where there are none.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
+        if not self.path.is_file():
+            return []
+        try:
+            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as database:
+                return [time for (time,) in database.execute("SELECT time FROM pictures ORDER BY time")]
+        except sqlite3.Error as error:
+            hint = "delete the file and index the video again"
+            raise StorageError(f"the pictures cannot be read ({error})", str(self.path), hint=hint) from error
+
     def remove(self) -> None:
         """Delete them all."""
         for suffix in ("", "-journal", "-wal", "-shm"):

@@ -19,6 +19,7 @@ from vagent.index.stages.runner import Runner
 from vagent.index.stages.speech import spans_of
 from vagent.index.stages.stage import Stage
 from vagent.index.store import Store
+from vagent.index.visual import embed_pictures
 from vagent.tools.engines import Engines
 from vagent.tools.media import Frame, Gap, Item, MediaInfo
 from vagent.tools.media.reader import read
@@ -95,6 +96,8 @@ class VideoIndexer:
             self._cut_clips()
         with job.timed("embed"):
             self._embed()  # before the slow stages, so that what is said and written can be found meanwhile
+        with job.timed("visual"):
+            embed_pictures(job)
         with job.timed("captions"):
             caption_clips(job)
         with job.timed("embed"):

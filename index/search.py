@@ -1,7 +1,9 @@
-"""Search over the evidence of many videos: by words and by meaning, merged into moments."""
+"""Search over the evidence of many videos: by words, by meaning and by what pictures show, merged into moments."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -13,10 +15,11 @@ from vagent.index import queries
 from vagent.index.fusion import fuse
 from vagent.index.records import Clip, Evidence, Hit, Moment
 from vagent.index.store import Filters, Store
-from vagent.index.vectors import VectorIndex
+from vagent.index.vectors import VectorIndex, of_pictures, recorded
 from vagent.index.words import words
 from vagent.tools.embeddings import EmbeddingEngine
 from vagent.tools.time import Span
+from vagent.tools.visual import VisualEngine
 
 __all__ = ["Filters", "Searcher"]
 
@@ -27,7 +30,15 @@ _ALIKE = 0.8  # part of the words of two texts that they share where they say th
 _NEAR = 5.0  # seconds between evidence of one clip that belongs to one moment
 _ALONG = 0.6  # part of the best score from which other evidence of the clip widens the moment
 
-Channel: TypeAlias = Callable[["Searcher", str, Filters], Sequence[int]]
+_SHOWN = 0.1  # chance of showing what is sought from which a picture counts as found
+_SEEN = 0.5  # factor on the score of a picture that shows it by no chance; one that shows it for certain has one more
+
+_log = logging.getLogger("vagent.index.search")
+
+Ranking: TypeAlias = Mapping[int, float]
+"""Evidence rows, best first, with the factor on what their rank is worth."""
+
+Channel: TypeAlias = Callable[["Searcher", str, Filters], Ranking]
 
 
 class Searcher:
@@ -38,13 +49,40 @@ class Searcher:
         folder: the library's folder, where the vectors are cached.
         engine: what embeds a query; None: search goes by words alone.
         settings: the ``search`` section.
+        visual: gives what embeds a query for pictures, or None; asked only where the library has vectors of pictures.
     """
 
-    def __init__(self, store: Store, folder: Path, engine: EmbeddingEngine | None, settings: SearchSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        engine: EmbeddingEngine | None,
+        settings: SearchSettings,
+        visual: Callable[[], VisualEngine | None] = lambda: None,
+    ) -> None:
         self.store = store
         self.engine = engine
         self.settings = settings
-        self.vectors = None if engine is None else VectorIndex(store, folder, engine.model, engine.dimension, settings)
+        self.visual = visual
+        self._folder = folder
+        self._indexes: dict[str, VectorIndex] = {}
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+
+    def index(self, model: str, dimension: int) -> VectorIndex:
+        """The vectors that the library has under a model's recorded name."""
+        with self._lock:
+            if model not in self._indexes:
+                self._indexes[model] = VectorIndex(self.store, self._folder, model, dimension, self.settings)
+            return self._indexes[model]
+
+    def tell(self, what: str) -> None:
+        """Warn of something, once."""
+        with self._lock:
+            if what in self._told:
+                return
+            self._told.add(what)
+        _log.warning("%s", what)
 
     def hits(self, query: str, filters: Filters | None = None) -> list[Hit]:
         """Evidence rows that match, best first: the channels' rankings fused.
@@ -58,7 +96,8 @@ class Searcher:
         rankings = {name: channel(self, query, filters) for name, channel in CHANNELS.items()}
         rows = {row.id: row for row in self.store.evidence(ids=sorted({i for ids in rankings.values() for i in ids}))}
         present = {name: [i for i in ids if i in rows] for name, ids in rankings.items()}
-        weights = {number: _WEAK for number, row in rows.items() if row.weak}
+        weights = {number: factor for ids in rankings.values() for number, factor in ids.items() if factor != 1.0}
+        weights |= {number: _WEAK * weights.get(number, 1.0) for number, row in rows.items() if row.weak}
         return [Hit(rows[f.id], f.score, f.ranks) for f in fuse(present, self.settings.rrf_k, weights)]
 
     def search(self, query: str, *, filters: Filters | None = None, limit: int | None = None) -> list[Moment]:
@@ -170,29 +209,69 @@ def _order(group: _Group) -> tuple[float, int, float, float]:
 
 
 def _thinned(groups: Sequence[_Group]) -> list[_Group]:
-    """Groups whose best text was there before go behind those that say something new."""
+    """Groups whose best text was there before go behind those that say something new; pictures have no text."""
     seen: set[str] = set()
     ranked = []
     for group in groups:
         text = " ".join(group.hits[0].evidence.text.casefold().split())
         ranked.append(replace(group, score=group.score * _REPEATED) if text in seen else group)
-        seen.add(text)
+        if text:
+            seen.add(text)
     return sorted(ranked, key=_order)
 
 
-def _lexical(searcher: Searcher, query: str, filters: Filters) -> Sequence[int]:
+def _lexical(searcher: Searcher, query: str, filters: Filters) -> Ranking:
     store, limit = searcher.store, searcher.settings.channel_hits
     wanted = queries.forgiven(queries.words(query), store.knows, store.known_stems)
-    return [number for number, _ in store.match(wanted, filters, limit)]
+    return {number: 1.0 for number, _ in store.match(wanted, filters, limit)}
 
 
-def _dense(searcher: Searcher, query: str, filters: Filters) -> Sequence[int]:
-    if searcher.engine is None or searcher.vectors is None:
-        return []
+def _dense(searcher: Searcher, query: str, filters: Filters) -> Ranking:
+    engine = searcher.engine
+    if engine is None:
+        return {}
     allowed = None if filters.empty else searcher.store.evidence_ids(filters)
-    _, ids = searcher.vectors.search(searcher.engine.embed([query]), searcher.settings.channel_hits, allowed)
-    return [int(number) for number in ids[0] if number >= 0]
+    index = searcher.index(engine.model, engine.dimension)
+    _, ids = index.search(engine.embed_query([query]), searcher.settings.channel_hits, allowed)
+    return {int(number): 1.0 for number in ids[0] if number >= 0}
 
 
-CHANNELS: Mapping[str, Channel] = {"lexical": _lexical, "dense": _dense}
+def _visual(searcher: Searcher, query: str, filters: Filters) -> Ranking:
+    """Pictures that show what is sought.
+
+    Words and meaning always find something nearest; of pictures only those count that the engine gives a chance. What
+    a rank is worth grows with that chance, so that a doubtful picture does not stand before a text that fits, and one
+    beyond doubt stands before a text that merely is the nearest.
+    """
+    models = [name for name in searcher.store.embedding_models() if of_pictures(name)]
+    if not models or (filters.kinds is not None and "visual" not in filters.kinds):
+        return {}
+    allowed = None
+    if not filters.empty:
+        allowed = searcher.store.evidence_ids(replace(filters, kinds=["visual"]))
+        if not len(allowed):
+            return {}
+    engine = searcher.visual()
+    if engine is None:
+        return {}
+    name = recorded(engine.model)
+    if name not in models:
+        others = " and ".join(model.removeprefix(recorded("")) for model in models)
+        searcher.tell(
+            f"pictures are not searched: they were embedded with {others}, "
+            f"the query would be with {engine.model}; set visual.model to that model, or run `vagent index` again"
+        )
+        return {}
+    sought = engine.seek(query)
+    index = searcher.index(name, engine.dimension)
+    products, ids = index.search(sought.vector[None], searcher.settings.channel_hits, allowed)
+    chances = sought.chances(products[0])
+    return {
+        int(number): _SEEN + float(chance)
+        for number, chance in zip(ids[0], chances, strict=True)
+        if number >= 0 and chance >= _SHOWN
+    }
+
+
+CHANNELS: Mapping[str, Channel] = {"lexical": _lexical, "dense": _dense, "visual": _visual}
 """The channels of a search: each ranks evidence rows for a query. A further sense is one function and one line."""

@@ -32,8 +32,11 @@ _log = logging.getLogger("vagent.index.vectors")
 Scores = NDArray[np.float32]
 
 _FORMAT = 1
+_CARD_SCRATCH = 64 << 20  # bytes to calculate in on a graphics card; FAISS would take far more from the models there
+_CARD_HITS = 2048  # rows that FAISS finds on a graphics card at once, at most
 _RECALL = 0.99  # part of the true ten nearest that an approximate index must find
 _PROBES = 256  # queries by which that is measured
+_VISUAL = "visual "  # begins the recorded names of models whose vectors are of pictures
 _SAVED_SHARE = 0.1  # new vectors, as a part of all, after which the file is written anew
 
 
@@ -54,13 +57,25 @@ class _Manifest:
     sha256: str
 
 
+def recorded(model: str) -> str:
+    """Under which name the library keeps the vectors that a model made of pictures: the same model may embed texts
+    too, which is another set of vectors."""
+    return _VISUAL + model
+
+
+def of_pictures(model: str) -> bool:
+    """Whether a recorded name is one of a model whose vectors are of pictures."""
+    return model.startswith(_VISUAL)
+
+
 class VectorIndex:
     """Search among the vectors of one embedding model.
 
     Exact up to ``settings.exact_vectors``, beyond that inverted lists of which as many are looked into as ten nearest
-    need to be found with a recall of 0.99. Brought up to date with the database at every search. May be used from
-    several threads, but not inside a transaction, whose vectors may never come to be. Nothing is written to the
-    database; the file is written where the folder allows it.
+    need to be found with a recall of 0.99. Brought up to date with the database at every search. On a graphics card
+    where FAISS can use one, with the same results. May be used from several threads, but not inside a transaction,
+    whose vectors may never come to be. Nothing is written to the database; the file is written where the folder allows
+    it.
 
     Args:
         folder: the library's folder.
@@ -78,6 +93,7 @@ class VectorIndex:
         self._settings = settings
         self._lock = threading.RLock()
         self._index: Any = None
+        self._card: Any = None  # the same on a graphics card
         self._state: VectorState | None = None
         self._nprobe = 0
         self._saved = 0  # vectors that the file holds
@@ -107,11 +123,22 @@ class VectorIndex:
                 return scores, ids
             found = min(k, known)
             query = np.ascontiguousarray(vectors, np.float32)
-            with _one_thread():
-                some_scores, some_ids = self._index.search(query, found, params=self._parameters(allowed))
+            some_scores, some_ids = self._nearest(query, found, allowed)
         missing = some_ids < 0
         some_scores[missing] = -np.inf
         scores[:, :found], ids[:, :found] = some_scores, some_ids
+        return scores, ids
+
+    def _nearest(self, query: Vectors, k: int, allowed: Ids | None) -> tuple[Scores, Ids]:
+        if self._card is not None and allowed is None and k <= _CARD_HITS:
+            try:
+                scores, ids = self._card.search(query, k)
+                return scores, ids
+            except RuntimeError as error:  # memory that something else has taken, a driver that has gone
+                _log.warning("vectors are searched on the processor from now on (%s)", error)
+                self._card = None
+        with _one_thread():
+            scores, ids = self._index.search(query, k, params=self._parameters(allowed))
         return scores, ids
 
     def refresh(self) -> None:
@@ -124,7 +151,7 @@ class VectorIndex:
             state = self._store.vector_state(self.model)
             if state is None or state.count == 0:
                 self._refuse_others()
-                self._index = None
+                self._index = self._card = None
             elif state.dimension != self.dimension:
                 raise LibraryError(
                     f"vectors of {self.model} in the library have {state.dimension} numbers, the engine's have",
@@ -137,17 +164,19 @@ class VectorIndex:
                 try:
                     self._catch_up(state)
                 except BaseException:
-                    self._index = None  # half of what is new may be in it
+                    self._index = self._card = None  # half of what is new may be in it
                     raise
+                self._card = _on_card(_faiss(), self._index, self._nprobe)
             self._state = state
 
     def _refuse_others(self) -> None:
-        others = self._store.embedding_models()
+        others = [name for name in self._store.embedding_models() if of_pictures(name) == of_pictures(self.model)]
         if others:
+            sense = "visual" if of_pictures(self.model) else "embeddings"
             raise LibraryError(
                 f"the library was embedded with {' and '.join(others)}, the query with",
                 self.model,
-                hint="take that engine with --engine embeddings=NAME, or embed anew with `vagent index` on its videos",
+                hint=f"take that engine with --engine {sense}=NAME, or embed anew with `vagent index` on its videos",
             )
 
     # ------------------------------------------------------------------ from the database
@@ -269,6 +298,39 @@ def _faiss() -> Any:
     import faiss
 
     return faiss
+
+
+def _on_card(faiss: Any, index: Any, nprobe: int) -> Any:
+    """A copy of an index on the first graphics card; None where FAISS cannot use one.
+
+    A search with a filter stays on the processor: FAISS knows none on cards for every sort of index.
+    """
+    # Only builds for cards have the first name; with one and no card there are none to count.
+    if not hasattr(faiss, "StandardGpuResources") or not faiss.get_num_gpus():
+        return None
+    try:
+        resources = faiss.StandardGpuResources()
+        resources.setTempMemory(_CARD_SCRATCH)
+        copy = faiss.index_cpu_to_gpu(resources, 0, index)
+        if nprobe:
+            copy.nprobe = nprobe
+    except RuntimeError as error:
+        _log.warning("vectors are searched on the processor: the graphics card does not take them (%s)", error)
+        return None
+    return _Card(copy, resources)
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """An index on a graphics card, with the memory it lies in, which must live as long."""
+
+    index: Any
+    resources: Any
+
+    def search(self, query: Vectors, k: int) -> tuple[Scores, Ids]:
+        """As the index itself has it."""
+        scores, ids = self.index.search(query, k)
+        return scores, ids
 
 
 @contextmanager

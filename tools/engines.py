@@ -27,8 +27,11 @@ ENGINES: Mapping[Sense, Mapping[str, str]] = {
     "text": {"rapidocr": "vagent.tools.text.rapid:RapidText"},
     "objects": {},
     "sounds": {},
-    "embeddings": {"minilm": "vagent.tools.embeddings.minilm:MiniLM"},
-    "visual": {},
+    "embeddings": {
+        "minilm": "vagent.tools.embeddings.minilm:MiniLM",  # first: a library keeps the model it was embedded with
+        "sentence-transformers": "vagent.tools.embeddings.sentence:SentenceModel",
+    },
+    "visual": {"transformers": "vagent.tools.visual.transformers:TransformersVisual"},
     "videollm": {"openai": "vagent.tools.videollm.openai:OpenAIVideoLLM"},
 }
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -313,3 +314,16 @@ def test_to_rank_higher_never_scores_lower(ids: list[int], k: int) -> None:
 def test_one_slip(a: str, b: str, slip: bool) -> None:
     assert (b in queries.slips(a)) is slip
     assert (a in queries.slips(b)) is slip
+
+
+def test_a_query_is_embedded_as_one(searcher: Searcher, engine: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models with a prompt of their own for queries find worse without it."""
+    asked: list[list[str]] = []
+
+    def embed_query(self: MiniLM, texts: list[str]) -> np.ndarray:
+        asked.append(list(texts))
+        return self.embed(texts)
+
+    monkeypatch.setattr(MiniLM, "embed_query", embed_query)
+    searcher.search("chess")
+    assert asked == [["chess"]]

@@ -10,13 +10,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.models import embeddings, visual
 from tests.sounds import RATE, SENTENCES, silence, speech
 from tests.text_pictures import page
 from vagent.configs import Settings
@@ -26,38 +28,66 @@ from vagent.tools.embeddings import EmbeddingEngine
 from vagent.tools.engines import SENSES, Sense, Status
 from vagent.tools.speech import SpeechEngine
 from vagent.tools.text import Image, Region, TextEngine, TextLine
+from vagent.tools.visual import VisualEngine
 
 HEAVY = ("av", "cv2", "faiss", "onnx", "onnxruntime", "rapidocr", "sentence_transformers", "torch", "transformers")
 
 
-def engine_class(sense: Sense, name: str, settings: Settings) -> type[Any]:
+Overrides = dict[str, Any]
+
+TINY: dict[tuple[Sense, str], Callable[[], Overrides]] = {
+    ("embeddings", "sentence-transformers"): lambda: {"embeddings": {"model": str(embeddings.folder())}},
+    ("visual", "transformers"): lambda: {"visual": {"model": str(visual.folder("siglip2"))}},
+}
+"""Engines that need a model, and how to give them a tiny one with random weights: it keeps to everything but sense."""
+
+
+def settings_for(sense: Sense, name: str) -> Settings:
+    """The settings with which an engine is tested."""
+    return load_settings({"threads": 1, "device": "cpu", **overrides_for(sense, name)}, env={})
+
+
+@cache
+def overrides_for(sense: Sense, name: str) -> Overrides:
+    tiny = TINY.get((sense, name))
+    return {"engines": {sense: name}, **(tiny() if tiny else {})}
+
+
+def engine_class(sense: Sense, name: str) -> type[Any]:
     """The class of one engine; the test is skipped where it cannot run."""
+    settings = settings_for(sense, name)
     status = engines.check(sense, name, settings)
     if not status.ready:
         pytest.skip(f"{name} cannot run here: {status.reason}")
-    chosen = engines.choose(sense, load_settings({"engines": {sense: name}}, env={})).engine
+    chosen = engines.choose(sense, settings).engine
     assert chosen is not None
     return chosen
 
 
+def sensible(sense: Sense, engine: Any) -> None:
+    """Skips a test that asks for sense from an engine whose weights are random here."""
+    if (sense, engine.name) in TINY:
+        pytest.skip(f"{engine.name} runs on random weights here, which have learnt nothing")
+
+
 @pytest.mark.parametrize(("sense", "name"), [(s, n) for s in SENSES for n in engines.names(s)])
 class TestEveryEngine:
-    def test_it_says_what_it_is(self, sense: Sense, name: str, settings: Settings) -> None:
-        found = engine_class(sense, name, settings)
+    def test_it_says_what_it_is(self, sense: Sense, name: str) -> None:
+        found = engine_class(sense, name)
         assert found.name == name
         assert isinstance(found.weak, bool)
         assert inspect.getdoc(found)
-        revision = found(settings).revision
+        revision = found(settings_for(sense, name)).revision
         assert isinstance(revision, str)
         assert any(c.isdigit() for c in revision)
 
-    def test_checking_and_making_it_cost_nothing(self, sense: Sense, name: str, settings: Settings) -> None:
+    def test_checking_and_making_it_cost_nothing(self, sense: Sense, name: str) -> None:
         """No model is loaded and nothing heavy imported before the first use."""
         program = (
             "import sys\n"
             "from vagent.configs import load\n"
             "from vagent.tools import engines\n"
-            f"settings = load({{'engines': {{{sense!r}: {name!r}}}}}, env={{}})\n"
+            f"settings = load({overrides_for(sense, name)!r}, env={{}})\n"
             f"status = engines.check({sense!r}, {name!r}, settings)\n"
             f"if status.ready: engines.choose({sense!r}, settings).engine(settings)\n"
             f"print(*[m for m in {HEAVY!r} if m in sys.modules])\n"
@@ -67,7 +97,8 @@ class TestEveryEngine:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
-    def test_the_check_is_quick_and_gives_a_reason(self, sense: Sense, name: str, settings: Settings) -> None:
+    def test_the_check_is_quick_and_gives_a_reason(self, sense: Sense, name: str) -> None:
+        settings = settings_for(sense, name)
         engines.check(sense, name, settings)
         begin = time.process_time()
         status = engines.check(sense, name, settings)
@@ -78,8 +109,7 @@ class TestEveryEngine:
 
 @pytest.fixture(scope="module", params=engines.names("speech"))
 def speech_engine(request: pytest.FixtureRequest) -> Iterator[SpeechEngine]:
-    settings = load_settings(env={})
-    engine: SpeechEngine = engine_class("speech", request.param, settings)(settings)
+    engine: SpeechEngine = engine_class("speech", request.param)(settings_for("speech", request.param))
     yield engine
     if close := getattr(engine, "close", None):
         close()
@@ -126,8 +156,7 @@ class TestSpeech:
 
 @pytest.fixture(scope="module", params=engines.names("text"))
 def text_engine(request: pytest.FixtureRequest) -> Iterator[TextEngine]:
-    settings = load_settings(env={})
-    engine: TextEngine = engine_class("text", request.param, settings)(settings)
+    engine: TextEngine = engine_class("text", request.param)(settings_for("text", request.param))
     yield engine
     if close := getattr(engine, "close", None):
         close()
@@ -180,8 +209,7 @@ class TestText:
 
 @pytest.fixture(scope="module", params=engines.names("embeddings"))
 def embedding_engine(request: pytest.FixtureRequest) -> Iterator[EmbeddingEngine]:
-    settings = load_settings({"threads": 1}, env={})
-    engine: EmbeddingEngine = engine_class("embeddings", request.param, settings)(settings)
+    engine: EmbeddingEngine = engine_class("embeddings", request.param)(settings_for("embeddings", request.param))
     yield engine
     if close := getattr(engine, "close", None):
         close()
@@ -202,11 +230,24 @@ class TestEmbeddings:
         np.testing.assert_allclose(embedding_engine.embed(self.TEXTS[::-1])[::-1], vectors, atol=1e-4)
 
     def test_what_means_the_same_lies_close(self, embedding_engine: EmbeddingEngine) -> None:
+        sensible("embeddings", embedding_engine)
         one, same, other = embedding_engine.embed(self.TEXTS)
         assert one @ same > one @ other + 0.1
 
+    def test_a_query_finds_the_text_that_answers_it(self, embedding_engine: EmbeddingEngine) -> None:
+        sensible("embeddings", embedding_engine)
+        (query,) = embedding_engine.embed_query(["what did the stock market do"])
+        assert (embedding_engine.embed(self.TEXTS) @ query).argmax() == 2
+
+    def test_queries_are_vectors_of_the_same_space(self, embedding_engine: EmbeddingEngine) -> None:
+        queries = embedding_engine.embed_query(self.TEXTS)
+        assert (queries.dtype, queries.shape) == (np.float32, (3, embedding_engine.dimension))
+        np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-4)
+        np.testing.assert_allclose(embedding_engine.embed_query(self.TEXTS[::-1])[::-1], queries, atol=1e-4)
+
     def test_no_text_has_no_vector(self, embedding_engine: EmbeddingEngine) -> None:
         assert embedding_engine.embed([]).shape == (0, embedding_engine.dimension)
+        assert embedding_engine.embed_query([]).shape == (0, embedding_engine.dimension)
 
     def test_odd_texts_have_vectors_too(self, embedding_engine: EmbeddingEngine) -> None:
         odd = ["", " ", "\0", "\ud800", "🎬", "東京", "word " * 3000, "[SEP] <s> <|im_end|>"]
@@ -221,3 +262,76 @@ class TestEmbeddings:
     def test_the_model_is_named_for_the_library(self, embedding_engine: EmbeddingEngine) -> None:
         assert embedding_engine.model == embedding_engine.model.strip() != ""
         assert embedding_engine.model in embedding_engine.revision
+
+
+@pytest.fixture(scope="module", params=engines.names("visual"))
+def visual_engine(request: pytest.FixtureRequest) -> Iterator[VisualEngine]:
+    engine: VisualEngine = engine_class("visual", request.param)(settings_for("visual", request.param))
+    yield engine
+    if close := getattr(engine, "close", None):
+        close()
+
+
+class TestVisual:
+    TEXTS = ("a red circle", "a page full of writing", "a photo")
+
+    @staticmethod
+    def pictures() -> list[Image]:
+        """A red circle on white, a page of text, noise; of three sizes."""
+        y, x = np.mgrid[:120, :160]
+        circle = np.full((120, 160, 3), 255, np.uint8)
+        circle[(y - 60) ** 2 + (x - 80) ** 2 < 1600] = (30, 30, 220)
+        noise = np.random.default_rng(2).integers(0, 255, (90, 70, 3), np.uint8)
+        return [circle, page([("Mapping and analysis", (60, 60), 40)]), noise]
+
+    def test_pictures_and_texts_have_unit_vectors_of_one_length(self, visual_engine: VisualEngine) -> None:
+        for vectors in (visual_engine.embed_images(self.pictures()), visual_engine.embed_texts(self.TEXTS)):
+            assert (vectors.dtype, vectors.shape) == (np.float32, (3, visual_engine.dimension))
+            np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+
+    def test_each_stands_in_its_place(self, visual_engine: VisualEngine) -> None:
+        images, texts = visual_engine.embed_images(self.pictures()), visual_engine.embed_texts(self.TEXTS)
+        np.testing.assert_allclose(visual_engine.embed_images(self.pictures()[::-1])[::-1], images, atol=1e-3)
+        np.testing.assert_allclose(visual_engine.embed_texts(self.TEXTS[::-1])[::-1], texts, atol=1e-3)
+        np.testing.assert_allclose(visual_engine.embed_images(self.pictures()[1:2]), images[1:2], atol=1e-3)
+
+    def test_nothing_has_no_vectors(self, visual_engine: VisualEngine) -> None:
+        assert visual_engine.embed_images([]).shape == (0, visual_engine.dimension)
+        assert visual_engine.embed_texts([]).shape == (0, visual_engine.dimension)
+
+    def test_a_text_is_nearest_to_the_picture_that_shows_it(self, visual_engine: VisualEngine) -> None:
+        sensible("visual", visual_engine)
+        images = visual_engine.embed_images(self.pictures())
+        for number, text in enumerate(self.TEXTS[:2]):
+            assert (images @ visual_engine.embed_texts([text])[0]).argmax() == number
+
+    def test_what_is_sought_gives_chances(self, visual_engine: VisualEngine) -> None:
+        sought = visual_engine.seek(self.TEXTS[0])
+        assert sought.vector.shape == (visual_engine.dimension,)
+        products = np.linspace(-1, 1, 9)
+        chances = sought.chances(products)
+        assert ((chances >= 0) & (chances <= 1)).all()
+        assert (np.diff(chances) >= 0).all()
+        assert chances[-1] > chances[0]
+
+    def test_odd_texts_and_pictures_have_vectors_too(self, visual_engine: VisualEngine) -> None:
+        odd = ["", " ", "\0", "\ud800", "🎬", "東京", "word " * 3000, "[SEP] <s> <|im_end|>"]
+        small = [np.zeros((1, 1, 3), np.uint8), np.full((40, 3, 3), 255, np.uint8)]
+        for vectors in (visual_engine.embed_texts(odd), visual_engine.embed_images(small)):
+            assert np.isfinite(vectors).all()
+            np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+
+    def test_red_is_not_blue(self, visual_engine: VisualEngine) -> None:
+        circle = self.pictures()[0]
+        one, other = visual_engine.embed_images([circle, np.ascontiguousarray(circle[:, :, ::-1])])
+        assert one @ other < 0.9999
+
+    def test_the_picture_is_left_as_it_is(self, visual_engine: VisualEngine) -> None:
+        image = self.pictures()[0]
+        image.setflags(write=False)
+        visual_engine.embed_images([image])
+        assert np.array_equal(image, self.pictures()[0])
+
+    def test_the_model_is_named_for_the_library(self, visual_engine: VisualEngine) -> None:
+        assert visual_engine.model == visual_engine.model.strip() != ""
+        assert visual_engine.model in visual_engine.revision

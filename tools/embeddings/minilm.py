@@ -13,7 +13,7 @@ import numpy as np
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable
-from vagent.tools.embeddings import Vectors
+from vagent.tools.embeddings import Vectors, readable
 from vagent.tools.embeddings.bert import Shape, build
 from vagent.tools.engines import Status
 
@@ -59,7 +59,9 @@ class MiniLM:
 
     @classmethod
     def check(cls, settings: Settings) -> Status:
-        """Whether the weights and what runs them are installed."""
+        """Whether the weights and what runs them are installed, and no other model is asked for."""
+        if settings.embeddings.model and settings.engines.embeddings != cls.name:
+            return Status(False, "embeddings.model asks for another model", "leave embeddings.model empty")
         missing = [name for name in ("onnx", "onnxruntime", "safetensors", "tokenizers") if find_spec(name) is None]
         folder = _folder()
         missing += [_PACKAGE] if folder is None else [n for n in _SHA256 if not (folder / n).is_file()]
@@ -78,8 +80,7 @@ class MiniLM:
         if not texts:
             return vectors
         session, tokenizer = self._load()
-        # Half a surrogate pair cannot be tokenised.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        clean = [readable(text) for text in texts]
         order = np.argsort([len(text) for text in clean], kind="stable")
         for first in range(0, len(order), self._batch):
             rows = order[first : first + self._batch]
@@ -93,6 +94,10 @@ class MiniLM:
             except Exception as error:  # onnxruntime has no base class of its own errors
                 raise EngineFailed(f"the embedding model broke ({error})", self.revision) from error
         return vectors
+
+    def embed_query(self, texts: Sequence[str]) -> Vectors:
+        """The same: this model makes no difference between queries and texts."""
+        return self.embed(texts)
 
     def _load(self) -> tuple[Any, Any]:
         with self._lock:
