@@ -1,5 +1,5 @@
-"""Model weights: which are known (``catalog``), where they lie on this machine (``local``), and how they get here
-(``hub``).
+"""Model weights: which are known (``catalog``), where they lie on this machine (``local``), whether the hub answers
+(``hub``), and how models get here (``download``).
 
 An engine says with a ``Need`` what it needs; ``status`` tells in milliseconds whether that is here, ``folder`` gives
 the folder to load from. Engines only ever load from folders: a library that is given a hub's id asks the network at
@@ -13,8 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vagent.configs import Settings
-from vagent.errors import EngineUnavailable
+from vagent.errors import EngineUnavailable, SettingsError
 from vagent.tools.engines import Sense, Status
+from vagent.tools.weights import catalog, hub, local
+from vagent.tools.weights.catalog import Model
+from vagent.tools.weights.download import amount, by_hand, fetch
+from vagent.tools.weights.machine import measure
+from vagent.tools.weights.trust import trusts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,8 @@ class Need:
             engine that lies on this machine, else the one recommended for its memory.
         packages: modules that must be importable.
         extra: the extra of vagent that installs them; None: they come with vagent.
-        files: what a folder of this engine's format must hold, at least.
+        files: what a folder of this engine's format must hold, at least: names or patterns.
+        role: what the model is for, where that is not the whole sense: ``find``.
     """
 
     sense: Sense
@@ -35,20 +41,24 @@ class Need:
     packages: tuple[str, ...] = ("torch", "transformers")
     extra: str | None = None
     files: tuple[str, ...] = ("config.json",)
+    role: str | None = None
 
 
 def status(need: Need, settings: Settings) -> Status:
     """Whether the packages and the weights are here. No heavy import; the network is asked only where the settings let
     models be fetched, once a process, for two seconds at most."""
-    missing = [package for package in need.packages if find_spec(package) is None]
-    if missing:
-        fix = f"pip install 'vagent[{need.extra}]'" if need.extra else f"pip install {' '.join(missing)}"
-        return Status(False, f"{' and '.join(missing)} not installed", fix)
-    found = locate(need, settings)
-    if found is None:
-        name = need.model or "its model"
-        return Status(False, f"{name} is not on this machine", f"vagent models pull {need.model or need.sense}")
-    return Status(True, f"{found.name} is on this machine")
+    lacking = [package for package in need.packages if find_spec(package) is None]
+    if lacking:
+        fix = f"pip install 'vagent[{need.extra}]'" if need.extra else f"pip install {' '.join(lacking)}"
+        return Status(False, f"{' and '.join(lacking)} not installed", fix)
+    found, name = _find(need, settings)
+    if found.path is not None:
+        return Status(True, f"{_title(name)} is on this machine")
+    if name is None:
+        return Status(False, "no model is known for it", f"set {need.sense}.model to a hub id or a folder")
+    if catalog.known(name) is None and catalog.hub_id(name) is None:
+        return _no_such_model(need, name, found.problem)
+    return _fetchable(need, name, found.problem, settings)
 
 
 def folder(need: Need, settings: Settings) -> Path:
@@ -56,12 +66,20 @@ def folder(need: Need, settings: Settings) -> Path:
 
     Raises:
         EngineUnavailable: it is not here and cannot be fetched; the message says what to run.
+        EngineFailed: what was fetched is not what the hub said it would be.
+        StorageError: no room for it.
     """
-    found = locate(need, settings)
-    if found is None:
-        state = status(need, settings)
-        raise EngineUnavailable(f"{need.sense} engine {need.engine} cannot run here: {state.reason}", hint=state.fix)
-    return found
+    found, name = _find(need, settings)
+    if found.path is not None:
+        return found.path
+    state = status(need, settings)
+    if not state.ready or name is None:
+        raise _unavailable(need, state.reason, state.fix)
+    fetch(name, settings)
+    found, _ = _find(need, settings)
+    if found.path is None:
+        raise _unavailable(need, found.problem or f"{name} is no model for it", "choose another model")
+    return found.path
 
 
 def label(need: Need, settings: Settings) -> str:
@@ -69,18 +87,87 @@ def label(need: Need, settings: Settings) -> str:
 
     A model that is not here has no digest: its bare name is given.
     """
-    import hashlib
-
-    found = locate(need, settings)
-    if found is None:
-        return need.model or "none"
-    sizes = sorted((f.name, f.stat().st_size) for f in found.iterdir() if f.is_file())
-    return f"{found.name} {hashlib.blake2b(repr(sizes).encode(), digest_size=4).hexdigest()}"
+    found, name = _find(need, settings)
+    if found.path is None:
+        return _title(name) if name else "none"
+    at = catalog.hub_id(name) if name else None
+    return f"{at[0] if at else found.path.name} {local.digest(found.path)}"
 
 
 def locate(need: Need, settings: Settings) -> Path | None:
     """The folder that holds the model completely; None where there is none."""
-    if need.model is None:
-        return None
-    path = Path(need.model).expanduser()
-    return path if path.is_dir() and all((path / file).exists() for file in need.files) else None
+    return _find(need, settings)[0].path
+
+
+def trusted(need: Need, settings: Settings) -> bool:
+    """Whether the model's own Python code may run: only where the user named that very model."""
+    return need.model is not None and trusts(need.model, settings)
+
+
+def _find(need: Need, settings: Settings) -> tuple[local.Found, str | None]:
+    """Where the model lies, and its name: the one that was asked for, or the one that is taken or recommended."""
+    if need.model is not None:
+        return local.find(need.model, need.files, settings), need.model
+    here: dict[str, local.Found] = {}
+    candidates = catalog.catalogue().candidates(need.role or need.sense, need.engine)
+    for model in candidates:
+        found = local.find(model.name, need.files, settings)
+        if found.path is not None:
+            here[model.name] = found
+    best = _best([model for model in candidates if model.name in here], need, settings)
+    if best is not None:
+        return here[best.name], best.name
+    recommended = _recommended(need, settings) if candidates else None
+    if recommended is None:
+        return local.Found(None), None
+    return local.find(recommended.name, need.files, settings), recommended.name
+
+
+def _best(here: list[Model], need: Need, settings: Settings) -> Model | None:
+    """Of the models that are here: the one recommended for this machine, else the largest that fits, else any."""
+    if len(here) < 2:
+        return here[0] if here else None
+    recommended = _recommended(need, settings)
+    if recommended in here:
+        return recommended
+    return catalog.largest(here, measure(settings)) or min(here, key=lambda model: model.size)
+
+
+def _recommended(need: Need, settings: Settings) -> Model | None:
+    return catalog.catalogue().recommended(need.role or need.sense, need.engine, measure(settings))
+
+
+def _title(name: str | None) -> str:
+    """A model's name as people know it; of a folder its last part."""
+    return name if name is None or catalog.hub_id(name) else Path(name).name  # type: ignore[return-value]
+
+
+def _no_such_model(need: Need, name: str, problem: str | None) -> Status:
+    if problem is not None:
+        return Status(False, problem, f"give a folder that holds {', '.join(need.files)} and the weights")
+    error: SettingsError = catalog.unknown(name)
+    return Status(False, f"{name} is no model and no folder", error.hint or "vagent models list")
+
+
+def _fetchable(need: Need, name: str, problem: str | None, settings: Settings) -> Status:
+    """The status of a model that is not here but has a place to come from."""
+    model = catalog.known(name)
+    title = f"{model.name} ({amount(model.size)})" if model else name
+    reason = problem or f"{title} is not on this machine"
+    pull = f"vagent models pull {model.name if model else name}"
+    if hub.offline(settings):
+        return Status(False, f"{reason}, and offline is set", by_hand(name, settings))
+    if settings.download == "never" or (settings.download == "named" and not _named(need, settings)):
+        return Status(False, reason, pull)
+    if not (model and model.files) and not hub.reachable():
+        return Status(False, f"{reason}, and {hub.host()} cannot be reached", by_hand(name, settings))
+    return Status(True, f"{title} will be fetched when it is needed")
+
+
+def _named(need: Need, settings: Settings) -> bool:
+    """Whether the user asked for the engine by name."""
+    return bool(getattr(settings.engines, need.sense) == need.engine)
+
+
+def _unavailable(need: Need, reason: str, fix: str | None) -> EngineUnavailable:
+    return EngineUnavailable(f"{need.sense} engine {need.engine} cannot run here: {reason}", hint=fix)
