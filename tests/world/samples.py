@@ -1,0 +1,152 @@
+"""Training material of the video-LLM: pictures as the library keeps them, and several questions a scene, as tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.world import prompts
+from tests.world.scenes import COLOURS, HEIGHT, SHAPES, WIDTH, Image, Scene, draw, scene
+from tests.world.tiny_qwen import CELL
+from tests.world.words import caption, questions
+
+ROOM = 330  # tokens of questions in one sequence: attention costs by the square of it
+HELD_OUT = 10_000_000  # seeds from here on are never trained on
+DESCRIBE = (
+    "Describe the clip.", "Describe what the pictures show.", "What happens in the clip?",
+    "Describe what is seen in one sentence.", "Write a caption.",
+)  # fmt: skip
+
+
+def kept(image: Image, quality: int = 80) -> Image:
+    """The picture after the library's JPEG."""
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def times(rng: np.random.Generator, made: Scene, most: int = 10) -> list[float]:
+    """About one moment a second, from a random phase; sometimes fewer or denser."""
+    step = float(rng.choice([1.0, 1.0, 1.0, 1.0, 0.8, made.duration / 8]))
+    at = np.arange(rng.uniform(0.02, min(step, 1.0) - 0.02), made.duration - 0.02, step)
+    return [float(t) for t in at[:: max(1, -(-len(at) // most))]]
+
+
+def metadata(at: list[float], duration: float, height: int = HEIGHT, width: int = WIDTH) -> dict[str, Any]:
+    """True times for the processor."""
+    return {
+        "total_num_frames": max(1, round(duration * 1000)),
+        "fps": 1000.0,
+        "duration": duration,
+        "frames_indices": [round(t * 1000) for t in at],
+        "height": height,
+        "width": width,
+        "video_backend": "vagent",
+    }
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One scene: a prefix of tokens with the pictures, and branches of (prompt, answer) that each follow it alone."""
+
+    prefix: list[int]
+    branches: list[tuple[list[int], list[int]]]
+    pixels: Any
+    grid: Any
+    cells: NDArray[np.float32]  # pair x cell x picture x (colour, shape, across, down); -1 where no middle is
+
+
+def clip(rng: np.random.Generator, made: Scene) -> tuple[list[float], NDArray[np.uint8]]:
+    """Moments of the scene and their pictures, RGB."""
+    at = times(rng, made)
+    quality = int(rng.choice([70, 80, 80, 90]))
+    frames = np.stack([kept(draw(made, t), quality)[:, :, ::-1] for t in at])
+    return at, np.ascontiguousarray(frames)
+
+
+def asked(
+    rng: np.random.Generator, made: Scene, at: list[float], offset: float, most: int = 6, whole: float = 0.1
+) -> Iterator[tuple[str, str]]:
+    """Pairs of prompt and answer.
+
+    Args:
+        whole: how many of the prompts are the product's, word by word; most others are the bare question.
+    """
+    shown = [t + offset for t in at]
+    stretch = (shown, offset, offset + made.duration)
+    pool = questions(made, rng)
+    for index in rng.permutation(len(pool))[:most]:
+        question = pool[int(index)]
+        said = prompts.evidence(rng, *stretch[1:])
+        if question.wrong and rng.random() < 0.35:
+            listed, answer = prompts.options(rng, question)
+            asking = prompts.choose(*stretch, question.text, listed, said)
+            bare = (
+                f"Question: {question.text}\n\nOptions:\n{listed}\n\nAnswer with the letter of the right option alone."
+            )
+            keep = [question.text, listed]
+        else:
+            asking, answer, keep = prompts.look(*stretch, question.text, said), question.answer, [question.text]
+            bare = f"Question: {question.text}" if rng.random() < 0.7 else question.text
+        yield _form(rng, whole, asking, bare, keep), answer
+    words = int(rng.choice([40, 60, 60, 80, 100]))
+    asking = prompts.describe(*stretch, prompts.evidence(rng, *stretch[1:]), words)
+    keep = [f"Describe in at most {words} words what the pictures show"]
+    yield _form(rng, whole, asking, str(rng.choice([*keep, *DESCRIBE])), keep), caption(made)
+
+
+def _form(rng: np.random.Generator, whole: float, asking: str, bare: str, keep: list[str]) -> str:
+    drawn = rng.random()
+    if drawn < whole:
+        return asking
+    return prompts.worn(rng, asking, keep) if drawn < whole + 0.15 else bare
+
+
+def sample(seed: int, processor: Any, whole: float = 0.1) -> Sample:
+    """The training material of a seed."""
+    rng = np.random.default_rng((seed, 1))
+    made = scene(seed)
+    at, frames = clip(rng, made)
+    offset = float(rng.choice([0.0, rng.uniform(0, 60), rng.uniform(0, 7200)]))
+    message = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": "@"}]}]
+    text = processor.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
+    shown = [t + offset for t in at]
+    inputs = processor(
+        text=[text],
+        videos=[frames],
+        video_metadata=[metadata(shown, offset + made.duration)],
+        do_sample_frames=False,
+        return_tensors="pt",
+    )
+    ids = inputs["input_ids"][0].tolist()
+    words = processor.tokenizer
+    prefix = ids[: len(ids) - 1 - ids[::-1].index(words.convert_tokens_to_ids("<|vision_end|>")) + 1]
+    branches = []
+    room = ROOM
+    for prompt, answer in asked(rng, made, at, offset, whole=whole):
+        said = words(f"{prompt}<|im_end|>\n<|im_start|>assistant\n")["input_ids"]
+        told = words(f"{answer}<|im_end|>")["input_ids"]
+        room -= len(said) + len(told)
+        if room > 0 or not branches:
+            branches.append((said, told))
+    return Sample(prefix, branches, inputs["pixel_values_videos"], inputs["video_grid_thw"], cells(made, at))
+
+
+def cells(made: Scene, at: list[float]) -> NDArray[np.float32]:
+    """Where the middles of things lie on the grid of visual tokens: what the first minutes of training look at."""
+    at = at + at[-1:] * (len(at) % 2)
+    rows, columns = HEIGHT // 4 // CELL, WIDTH // 4 // CELL
+    found = np.full((len(at), rows, columns, 4), -1.0, np.float32)
+    for n, time in enumerate(at):
+        for thing in made.things:
+            if thing.seen(time):
+                x, y = (v / 4 / CELL for v in thing.place(time))
+                column, row = min(int(x), columns - 1), min(int(y), rows - 1)
+                kind = (list(COLOURS).index(thing.colour), SHAPES.index(thing.shape))
+                found[n, row, column] = (*kind, x - column, y - row)
+    return found.reshape(len(at) // 2, 2, rows * columns, 4).transpose(0, 2, 1, 3)

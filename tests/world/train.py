@@ -1,0 +1,34 @@
+"""Trains the models of the little world: ``python tests/world/train.py videollm|siglip|detector --out FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=["videollm", "siglip", "detector"])
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--steps", type=int, help="how long; default: as the committed checkpoint was trained")
+    parser.add_argument("--start", type=Path, help="videollm: a checkpoint to go on from")
+    parser.add_argument("--first", type=int, default=0, help="videollm: seed of the first scene")
+    parser.add_argument("--rate", type=float, help="videollm: highest learning rate")
+    given = parser.parse_args()
+
+    import torch
+
+    torch.set_num_threads(1)  # two threads on two busy cores are slower than one
+    steps = {} if given.steps is None else {"steps": given.steps}
+    rest = {}
+    if given.model == "videollm":
+        rest = {"start": given.start, "first": given.first} | ({"lr": given.rate} if given.rate else {})
+    import_module(f"tests.world.train_{given.model}").train(given.out, **steps, **rest)
+
+
+if __name__ == "__main__":
+    main()
