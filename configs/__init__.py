@@ -23,6 +23,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 _Track = Annotated[int, Field(ge=0)] | None
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
+_Description = Annotated[str, Field(pattern=r"\w", max_length=200)]  # a word in it, at least
 
 
 class _Section(BaseModel):
@@ -95,7 +96,7 @@ class ObjectSettings(_Section):
     every: _Positive
     threshold: _Share
     model: str | None
-    find: tuple[str, ...]
+    find: tuple[_Description, ...]
     find_threshold: _Share
     find_model: str | None
     batch: _Count

@@ -25,7 +25,10 @@ SENSES: tuple[Sense, ...] = get_args(Sense)
 ENGINES: Mapping[Sense, Mapping[str, str]] = {
     "speech": {"pocketsphinx": "vagent.tools.speech.pocketsphinx:PocketSphinx"},
     "text": {"rapidocr": "vagent.tools.text.rapid:RapidText"},
-    "objects": {},
+    "objects": {
+        "transformers": "vagent.tools.objects.transformers:TransformersObjects",
+        "ultralytics": "vagent.tools.objects.ultralytics:UltralyticsObjects",  # by name only: AGPL-3.0
+    },
     "sounds": {},
     "embeddings": {
         "minilm": "vagent.tools.embeddings.minilm:MiniLM",  # first: a library keeps the model it was embedded with

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -18,14 +18,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.models import embeddings, visual
+from tests.models import embeddings, objects, visual
 from tests.sounds import RATE, SENTENCES, silence, speech
 from tests.text_pictures import page
 from vagent.configs import Settings
 from vagent.configs import load as load_settings
+from vagent.errors import EngineUnavailable
 from vagent.tools import engines
 from vagent.tools.embeddings import EmbeddingEngine
 from vagent.tools.engines import SENSES, Sense, Status
+from vagent.tools.objects import Detection, ObjectEngine
 from vagent.tools.speech import SpeechEngine
 from vagent.tools.text import Image, Region, TextEngine, TextLine
 from vagent.tools.visual import VisualEngine
@@ -36,6 +38,8 @@ HEAVY = ("av", "cv2", "faiss", "onnx", "onnxruntime", "rapidocr", "sentence_tran
 Overrides = dict[str, Any]
 
 TINY: dict[tuple[Sense, str], Callable[[], Overrides]] = {
+    ("objects", "transformers"): lambda: objects.tiny("transformers"),
+    ("objects", "ultralytics"): lambda: objects.tiny("ultralytics"),
     ("embeddings", "sentence-transformers"): lambda: {"embeddings": {"model": str(embeddings.folder())}},
     ("visual", "transformers"): lambda: {"visual": {"model": str(visual.folder("siglip2"))}},
 }
@@ -205,6 +209,71 @@ class TestText:
         image.setflags(write=False)
         text_of(text_engine, image)
         assert np.array_equal(image, self.SLIDE)
+
+
+@pytest.fixture(scope="module", params=engines.names("objects"))
+def object_engine(request: pytest.FixtureRequest) -> Iterator[ObjectEngine]:
+    engine: ObjectEngine = engine_class("objects", request.param)(settings_for("objects", request.param))
+    yield engine
+    if close := getattr(engine, "close", None):
+        close()
+
+
+class TestObjects:
+    @staticmethod
+    def pictures() -> list[Image]:
+        """Three pictures of noise, of two sizes."""
+        luck = np.random.default_rng(3)
+        return [luck.integers(0, 256, (*size, 3), np.uint8) for size in ((96, 160), (96, 160), (120, 90))]
+
+    def found(self, engine: ObjectEngine, images: Sequence[Image]) -> list[list[Detection]]:
+        """What is known and, where the engine can look for descriptions, what is described."""
+        described = engine.find(images, ["a red umbrella"]) if engine.finds.ready else [[] for _ in images]
+        return [[*one, *other] for one, other in zip(engine.detect(images), described, strict=True)]
+
+    def test_each_picture_has_its_detections_in_its_place(self, object_engine: ObjectEngine) -> None:
+        together = self.found(object_engine, self.pictures())
+        assert len(together) == 3
+        for image, found in zip(self.pictures(), together, strict=True):
+            (alone,) = self.found(object_engine, [image])
+            assert [one.label for one in alone] == [one.label for one in found]
+            boxes = [one.box for one in alone], [one.box for one in found]
+            np.testing.assert_allclose(*boxes, atol=1e-3)
+
+    def test_boxes_are_parts_of_the_picture_and_the_surest_comes_first(self, object_engine: ObjectEngine) -> None:
+        for found in object_engine.detect(self.pictures()):
+            assert all(0 <= d.box[0] < d.box[2] <= 1 and 0 <= d.box[1] < d.box[3] <= 1 for d in found)
+            assert all(object_engine.settings.objects.threshold <= d.confidence <= 1 for d in found)  # type: ignore[attr-defined]
+            assert [d.confidence for d in found] == sorted((d.confidence for d in found), reverse=True)
+            assert all(d.label == d.label.strip() != "" for d in found)
+
+    def test_no_pictures_and_no_descriptions_have_no_detections(self, object_engine: ObjectEngine) -> None:
+        assert object_engine.detect([]) == []
+        assert object_engine.find(self.pictures(), []) == [[], [], []]
+
+    def test_what_cannot_be_looked_for_is_an_error_that_says_what_helps(self, object_engine: ObjectEngine) -> None:
+        if object_engine.finds.ready:
+            found = object_engine.find(self.pictures(), ["a red umbrella", "a dog"])
+            assert {d.label for one in found for d in one} <= {"a red umbrella", "a dog"}
+        else:
+            with pytest.raises(EngineUnavailable) as caught:
+                object_engine.find(self.pictures(), ["a red umbrella"])
+            assert caught.value.hint
+
+    def test_a_second_look_is_the_same(self, object_engine: ObjectEngine) -> None:
+        assert self.found(object_engine, self.pictures()) == self.found(object_engine, self.pictures())
+
+    def test_the_picture_is_left_as_it_is(self, object_engine: ObjectEngine) -> None:
+        images = self.pictures()
+        for image in images:
+            image.setflags(write=False)
+        self.found(object_engine, images)
+        assert all(np.array_equal(a, b) for a, b in zip(images, self.pictures(), strict=True))
+
+    def test_it_starts_again_after_it_was_closed(self, object_engine: ObjectEngine) -> None:
+        before = object_engine.detect(self.pictures())
+        object_engine.close()  # type: ignore[attr-defined]
+        assert object_engine.detect(self.pictures()) == before
 
 
 @pytest.fixture(scope="module", params=engines.names("embeddings"))
