@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vagent.index.job import Job
-from vagent.index.stages import pictures, shots, speech, text
+from vagent.index.stages import objects, pictures, shots, speech, text
 from vagent.index.stages.stage import Stage
 from vagent.tools.media import Track
 
 Planner = Callable[[Job, Track], Stage | None]
 
-VIDEO: Sequence[Planner] = (shots.plan, pictures.plan, text.plan)
+VIDEO: Sequence[Planner] = (shots.plan, pictures.plan, text.plan, objects.plan)
 """Stages that want the frames of the video track."""
 
 AUDIO: Sequence[Planner] = (speech.plan,)

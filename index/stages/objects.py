@@ -1,0 +1,131 @@
+"""Things in the picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from vagent.errors import EngineUnavailable
+from vagent.index.job import Job
+from vagent.index.records import Evidence
+from vagent.index.stages.stage import Stage
+from vagent.tools.engines import Status, choose
+from vagent.tools.media import Audio, Frame, Track
+from vagent.tools.objects import Detection, Image, ObjectEngine
+from vagent.tools.objects.boxes import distinct
+from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, samples, sure
+
+
+def plan(job: Job, track: Track) -> ObjectStage | None:
+    """The stage, where it has anything left to do and an engine to do it with.
+
+    Raises:
+        EngineUnavailable: descriptions are to be looked for, which is as good as naming an engine, and nothing here
+            can do so; the message says what could.
+    """
+    looking = job.settings.objects
+    engine: ObjectEngine | None = job.engine("objects", None)
+    if looking.find and job.settings.engines.objects != "off":
+        status = engine.finds if engine else _remedy(job)
+        if not status.ready:
+            raise EngineUnavailable(
+                f"descriptions cannot be looked for: {status.reason}", ", ".join(looking.find), hint=status.fix
+            )
+    if engine is None:
+        return None
+    searching = looking.model_dump(mode="json", exclude={"batch"})
+    at = job.pending("objects", track.index, *job.sampling, job.settings.media.image_width, searching, engine.revision)
+    return None if at is None else ObjectStage(job, *at, engine)
+
+
+def _remedy(job: Job) -> Status:
+    """Why no engine runs, and what would make the best one do so."""
+    passed_over = choose("objects", job.settings).passed_over.values()
+    return next(iter(passed_over), Status(False, "no engine is known"))
+
+
+class ObjectStage(Stage):
+    """Things in the picture, one row each from when it appeared to when it was gone. Runs in a thread of its own.
+
+    Until the end the rows hold every box, of stretches between two marks; then all are followed anew, across the marks
+    and with the shot boundaries known, so that a thing has one row and no row crosses a cut.
+    """
+
+    name = "objects"
+    wants = Frame
+    backlog = 8
+
+    def __init__(self, job: Job, cursor: float, detail: Mapping[str, Any], engine: ObjectEngine) -> None:
+        super().__init__(job, cursor, detail)
+        self._engine = engine
+        self._looking = job.settings.objects
+        self._find = tuple(dict.fromkeys(" ".join(one.split()) for one in self._looking.find))
+        # What is looked for less often than there are pictures is looked for in the first one of each stretch.
+        self._period = max(self._looking.every, 1 / job.settings.media.sample_fps)
+        self._stretch: tuple[int, int] | None = None
+        self._waiting: list[tuple[float, Image]] = []
+        self._samples: list[Sample] = []
+
+    def glance(self, item: Frame | Audio) -> bool:
+        assert isinstance(item, Frame)
+        if item.image is None:
+            return False
+        # Counted from the mark before, so that a run that begins at a mark takes the same pictures.
+        mark = math.floor(item.time / self._every + 1e-9)
+        stretch = mark, math.floor((item.time - mark * self._every) / self._looking.every + 1e-3)
+        if stretch == self._stretch:
+            return False
+        self._stretch = stretch
+        return True
+
+    def take(self, item: Frame) -> None:
+        assert item.image is not None
+        self._waiting.append((item.time, item.image))
+        if len(self._waiting) >= self._looking.batch:
+            self._search()
+
+    def mark(self, time: float) -> None:
+        self._search()
+        found, self._samples = self._samples, []
+        self.commit(time, [self._row(track) for track in follow(found, self._period, time)])
+
+    def finish(self, end: float) -> None:
+        self._search()
+        store, video = self.job.store, self.job.video.id
+        rows = store.evidence(video, kinds=["objects"])
+        before = [ObjectTrack.from_extra(row.span, row.text, row.confidence or 0.0, row.extra) for row in rows]
+        now = follow(self._samples, self._period, end)
+        cuts = [at for at, _ in self.job.detail("shots").get("boundaries", []) if at < end]
+        tracks = [
+            track.thinned()
+            for track in follow(samples([*before, *now]), self._period, end, cuts)
+            if sure(track, self._threshold(track.label))
+        ]
+        with store.transaction():
+            store.clear(video, ["objects"])
+            self.commit(end, [self._row(track, number) for number, track in enumerate(tracks, 1)], done=True)
+
+    def _search(self) -> None:
+        """Find what is in the pictures that wait."""
+        times, images = [at for at, _ in self._waiting], [image for _, image in self._waiting]
+        self._waiting = []
+        known: list[list[Detection]] = self._engine.detect(images)
+        described = self._engine.find(images, self._find)
+        for at, one, other in zip(times, known, described, strict=True):
+            self._samples.append((at, distinct([*one, *other], either=False)))
+
+    def _threshold(self, label: str) -> float:
+        return self._looking.find_threshold if label in self._find else self._looking.threshold
+
+    def _row(self, track: ObjectTrack, number: int | None = None) -> Evidence:
+        return Evidence(
+            video=self.job.video.id,
+            span=track.span,
+            kind="objects",
+            text=track.label,
+            confidence=track.confidence,
+            weak=self._engine.weak,
+            engine=self._engine.revision,
+            extra={**track.to_extra(), **({} if number is None else {"track": number})},
+        )
