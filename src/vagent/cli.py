@@ -219,13 +219,69 @@ def doctor(json: JsonOption = False, engine: EngineOption = None, preset: Preset
     typer.echo(_render.as_json(findings) if json else _render.doctor(findings))
 
 
-@app.command()
-def models(json: JsonOption = False) -> None:
-    """List the models that can be used here, where they lie, their size and licence."""
-    from vagent import _doctor, _render
+models_app = typer.Typer(no_args_is_help=False, help="List, fetch and locate the models that vagent can use.")
+app.add_typer(models_app, name="models")
 
-    rows = _doctor.models()
-    typer.echo(_render.as_json(rows) if json else _render.models(rows))
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, json: JsonOption = False) -> None:
+    """List, fetch and locate the models that vagent can use; without a command: list."""
+    if context.invoked_subcommand is None:
+        models_list(json=json)
+
+
+@models_app.command("list")
+def models_list(
+    sense: Annotated[
+        str | None, typer.Argument(metavar="[SENSE]", help="Only the models of this sense, or 'find'.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the models that vagent knows: size, licence, where they lie, and which suit this machine."""
+    from vagent import _models, _render, configs
+
+    settings = configs.load()
+    rows = _models.listing(settings, sense)
+    typer.echo(_render.as_json(rows) if json else _render.models(rows, _models.recommended(settings)))
+
+
+@models_app.command("pull")
+def models_pull(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Models, hub ids, senses or sets; none: what suits this machine."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be fetched, and fetch nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Fetch models. Goes on where it stopped; what is complete costs a glance.
+
+    They go to the folder VAGENT_MODELS, or else to the hub's cache (HF_HOME); HF_ENDPOINT names a mirror.
+    """
+    from vagent import _fetching, _models, _render, configs
+
+    settings = configs.load()
+    rows = _models.plan(names or [], settings)
+    if not dry_run:
+        typer.echo("\n".join(_models.told(rows)), err=True)
+        with _fetching.bar(enabled=not json) as on_fetch:
+            rows = list(_models.pull(rows, settings, on_fetch))
+        typer.echo("".join(f"notice: {notice}\n" for notice in _models.lacking(rows, settings)), err=True, nl=False)
+    _print(_render.as_json(rows) if json else _render.pulled(rows))
+    if any(row["status"] == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+@models_app.command("path")
+def models_path(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A model or hub id; none: the folder where models are put.")
+    ] = None,
+) -> None:
+    """Print the folder of a model."""
+    from vagent import _models, configs
+
+    typer.echo(str(_models.path(name, configs.load())))
 
 
 @app.command()
@@ -274,7 +330,7 @@ def main() -> None:
         typer.echo(f"vagent: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("vagent: stopped; what was indexed so far is kept, run the same command again to go on", err=True)
+        typer.echo("vagent: stopped; what was done so far is kept, run the same command again to go on", err=True)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output has gone (`vagent list | head`); that is no error.
@@ -328,12 +384,15 @@ def _settings(library: Path | None, preset: Preset | None, engine: list[str] | N
 
 @contextmanager
 def _open(library: Path | None, preset: Preset | None = None, engine: list[str] | None = None) -> Iterator[Library]:
+    from vagent import _fetching
     from vagent.sdk import Library
+    from vagent.tools.weights.download import watch
 
     settings = _settings(library, preset, engine)
     opened = Library.from_settings(settings)
     try:
-        yield opened
+        with watch(_fetching.plain()):  # an engine asked for by name may have to fetch its model first
+            yield opened
     finally:
         opened.close()
 
