@@ -6,13 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from vagent.errors import EngineUnavailable
 from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
-from vagent.tools.engines import Status, choose
 from vagent.tools.media import Audio, Frame, Track
-from vagent.tools.objects import Detection, Image, ObjectEngine
+from vagent.tools.objects import Detection, Image, ObjectEngine, check_find
 from vagent.tools.objects.boxes import distinct
 from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, samples, sure
 
@@ -21,28 +19,16 @@ def plan(job: Job, track: Track) -> ObjectStage | None:
     """The stage, where it has anything left to do and an engine to do it with.
 
     Raises:
-        EngineUnavailable: descriptions are to be looked for, which is as good as naming an engine, and nothing here
-            can do so; the message says what could.
+        EngineUnavailable: the engine was asked for by name and cannot run here, or descriptions are to be looked for
+            and nothing here can do so.
     """
-    looking = job.settings.objects
+    check_find(job.settings)
     engine: ObjectEngine | None = job.engine("objects", None)
-    if looking.find and job.settings.engines.objects != "off":
-        status = engine.finds if engine else _remedy(job)
-        if not status.ready:
-            raise EngineUnavailable(
-                f"descriptions cannot be looked for: {status.reason}", ", ".join(looking.find), hint=status.fix
-            )
     if engine is None:
         return None
-    searching = looking.model_dump(mode="json", exclude={"batch"})
+    searching = job.settings.objects.model_dump(mode="json", exclude={"batch"})
     at = job.pending("objects", track.index, *job.sampling, job.settings.media.image_width, searching, engine.revision)
     return None if at is None else ObjectStage(job, *at, engine)
-
-
-def _remedy(job: Job) -> Status:
-    """Why no engine runs, and what would make the best one do so."""
-    passed_over = choose("objects", job.settings).passed_over.values()
-    return next(iter(passed_over), Status(False, "no engine is known"))
 
 
 class ObjectStage(Stage):

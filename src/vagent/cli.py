@@ -66,6 +66,10 @@ EngineOption = Annotated[
         "--engine", metavar="SENSE=NAME", help="Engine of one sense, 'off' or 'auto'; see `vagent doctor`. Repeatable."
     ),
 ]
+FindOption = Annotated[
+    list[str] | None,
+    typer.Option("--find", metavar="TEXT", help="Look for this in the pictures too: 'a red umbrella'. Repeatable."),
+]
 FromOption = Annotated[
     str | None, typer.Option("--from", metavar="T", help="Use nothing before this time: 95, 1:35, 0:01:35, 1h2m.")
 ]
@@ -93,6 +97,7 @@ def ask(
     start: FromOption = None,
     until: UntilOption = None,
     json: JsonOption = False,
+    find: FindOption = None,
     engine: EngineOption = None,
     preset: PresetOption = None,
     library: LibraryOption = None,
@@ -104,11 +109,11 @@ def ask(
     from vagent import _chat, _render
 
     source, question = _whom(source, question, library)
-    with _open(library, preset, engine) as opened:
+    with _open(library, preset, engine, find) as opened:
         if question is not None:
             opened.check(question, choices)
         if source is not None:
-            _prepare(opened, source, quiet=json, again=bool(preset or engine))
+            _prepare(opened, source, quiet=json, again=bool(preset or engine or find))
         options: dict[str, Any] = {"source": source, "choices": choices, "start": start, "until": until}
         if question is None:
             if choices:
@@ -124,6 +129,7 @@ def index(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files and folders of videos.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be indexed, and index nothing.")] = False,
     json: JsonOption = False,
+    find: FindOption = None,
     engine: EngineOption = None,
     preset: PresetOption = None,
     library: LibraryOption = None,
@@ -134,7 +140,7 @@ def index(
     """
     from vagent import _progress, _render
 
-    with _open(library, preset, engine) as opened:
+    with _open(library, preset, engine, find) as opened:
         if dry_run:
             plan = opened.plan(paths)
             typer.echo(_render.as_json_lines(plan) if json else _render.plan(plan))
@@ -159,6 +165,7 @@ def search(
     until: UntilOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Moments to print.")] = 10,
     json: JsonOption = False,
+    find: FindOption = None,
     engine: EngineOption = None,
     preset: PresetOption = None,
     library: LibraryOption = None,
@@ -167,9 +174,9 @@ def search(
     from vagent import _render
 
     where, what = (None, source) if query is None else (source, query)
-    with _open(library, preset, engine) as opened:
+    with _open(library, preset, engine, find) as opened:
         if where is not None:
-            _prepare(opened, where, quiet=json, again=bool(preset or engine))
+            _prepare(opened, where, quiet=json, again=bool(preset or engine or find))
         kinds: list[Kind] | None = [k.value for k in kind] if kind else None
         moments = opened.search(what, source=where, kinds=kinds, start=start, until=until, limit=limit)
         typer.echo(_render.as_json(_render.found(what, moments)) if json else _render.moments(moments))
@@ -371,24 +378,38 @@ def _overrides(preset: Preset | None, engine: list[str] | None) -> dict[str, Any
     return {"preset": preset.value if preset else None, "engines": chosen or None}
 
 
-def _settings(library: Path | None, preset: Preset | None, engine: list[str] | None) -> Any:
+def _settings(
+    library: Path | None, preset: Preset | None, engine: list[str] | None, find: list[str] | None = None
+) -> Any:
     from vagent import configs
     from vagent.tools.engines import SENSES, choose
+    from vagent.tools.objects import check_find
 
-    settings = configs.load({**_overrides(preset, engine), "library": str(library) if library else None})
+    given = {**_overrides(preset, engine), "library": str(library) if library else None, "objects": {"find": find}}
+    settings = configs.load(given)
+    if find and settings.engines.objects == "off" and not (given["engines"] or {}).get("objects"):
+        # A preset leaves objects out, but here is something to look for.
+        settings = configs.load({**given, "engines": {**(given["engines"] or {}), "objects": "auto"}})
     for sense in SENSES:
         if getattr(settings.engines, sense) != "auto":
             choose(sense, settings)  # an engine that does not exist or cannot run is told now, not an hour later
+    if find:
+        check_find(settings)
     return settings
 
 
 @contextmanager
-def _open(library: Path | None, preset: Preset | None = None, engine: list[str] | None = None) -> Iterator[Library]:
+def _open(
+    library: Path | None,
+    preset: Preset | None = None,
+    engine: list[str] | None = None,
+    find: list[str] | None = None,
+) -> Iterator[Library]:
     from vagent import _fetching
     from vagent.sdk import Library
     from vagent.tools.weights.download import watch
 
-    settings = _settings(library, preset, engine)
+    settings = _settings(library, preset, engine, find)
     opened = Library.from_settings(settings)
     try:
         with watch(_fetching.plain()):  # an engine asked for by name may have to fetch its model first

@@ -12,7 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.tools.engines import Engine, Status
+from vagent.configs import Settings
+from vagent.errors import EngineUnavailable
+from vagent.tools.engines import Engine, Status, choose
 
 Image = NDArray[np.uint8]
 """A picture: height x width x 3, BGR."""
@@ -70,3 +72,21 @@ class ObjectEngine(Engine, Protocol):
             EngineFailed: the model broke.
         """
         ...
+
+
+def check_find(settings: Settings) -> None:
+    """Find out whether what the settings describe can be looked for: descriptions are as good as naming an engine.
+
+    Raises:
+        EngineUnavailable: nothing here can do so; the message says what could.
+    """
+    find = settings.objects.find
+    if not find or settings.engines.objects == "off":
+        return
+    choice = choose("objects", settings)
+    if choice.engine is not None:
+        status: Status = choice.engine(settings).finds
+    else:
+        status = next(iter(choice.passed_over.values()), Status(False, "no engine is known"))
+    if not status.ready:
+        raise EngineUnavailable(f"descriptions cannot be looked for: {status.reason}", ", ".join(find), hint=status.fix)

@@ -20,7 +20,7 @@ _PARTING = (".", "?")  # Grounding DINO takes what stands between two of these f
 
 def need(settings: Settings) -> Need:
     """Which model looks for descriptions."""
-    return Need(sense="objects", engine="openvocab", model=settings.objects.find_model)
+    return Need(sense="objects", engine="transformers", model=settings.objects.find_model, role="find")
 
 
 class OpenVocabulary(Detector):
