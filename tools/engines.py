@@ -35,7 +35,10 @@ ENGINES: Mapping[Sense, Mapping[str, str]] = {
         "sentence-transformers": "vagent.tools.embeddings.sentence:SentenceModel",
     },
     "visual": {"transformers": "vagent.tools.visual.transformers:TransformersVisual"},
-    "videollm": {"openai": "vagent.tools.videollm.openai:OpenAIVideoLLM"},
+    "videollm": {
+        "openai": "vagent.tools.videollm.openai:OpenAIVideoLLM",  # first: it is there only where its server was set
+        "transformers": "vagent.tools.videollm.transformers:TransformersVideoLLM",
+    },
 }
 
 ENTRY_POINTS = "vagent.engines"

@@ -35,6 +35,8 @@ class VideoLanguageModel(ABC):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.notices: list[str] = []
+        """What whoever reads the answers should know, each once: that pictures were shown smaller than was set."""
 
     @property
     @abstractmethod
