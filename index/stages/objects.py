@@ -10,9 +10,12 @@ from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
 from vagent.tools.media import Audio, Frame, Track
-from vagent.tools.objects import Detection, Image, ObjectEngine, check_find
+from vagent.tools.objects import Image, ObjectEngine, check_find
 from vagent.tools.objects.boxes import distinct
 from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, samples, sure
+from vagent.tools.text.gate import FrameGate
+
+_CHANGE = 4.0  # mean grey-level change of some block of a picture from which it is searched again
 
 
 def plan(job: Job, track: Track) -> ObjectStage | None:
@@ -50,8 +53,9 @@ class ObjectStage(Stage):
         # What is looked for less often than there are pictures is looked for in the first one of each stretch.
         self._period = max(self._looking.every, 1 / job.settings.media.sample_fps)
         self._stretch: tuple[int, int] | None = None
-        self._waiting: list[tuple[float, Image]] = []
+        self._waiting: list[tuple[float, Image | None]] = []  # None: the same picture as the one before
         self._samples: list[Sample] = []
+        self._gate = FrameGate(_CHANGE)
 
     def glance(self, item: Frame | Audio) -> bool:
         assert isinstance(item, Frame)
@@ -67,12 +71,13 @@ class ObjectStage(Stage):
 
     def take(self, item: Frame) -> None:
         assert item.image is not None
-        self._waiting.append((item.time, item.image))
-        if len(self._waiting) >= self._looking.batch:
+        self._waiting.append((item.time, item.image if self._gate.changed(item.image) else None))
+        if sum(image is not None for _, image in self._waiting) >= self._looking.batch:
             self._search()
 
     def mark(self, time: float) -> None:
         self._search()
+        self._gate.reset()
         found, self._samples = self._samples, []
         self.commit(time, [self._row(track) for track in follow(found, self._period, time)])
 
@@ -93,13 +98,13 @@ class ObjectStage(Stage):
             self.commit(end, [self._row(track, number) for number, track in enumerate(tracks, 1)], done=True)
 
     def _search(self) -> None:
-        """Find what is in the pictures that wait."""
-        times, images = [at for at, _ in self._waiting], [image for _, image in self._waiting]
-        self._waiting = []
-        known: list[list[Detection]] = self._engine.detect(images)
-        described = self._engine.find(images, self._find)
-        for at, one, other in zip(times, known, described, strict=True):
-            self._samples.append((at, distinct([*one, *other], either=False)))
+        """Find what is in the pictures that wait; in one that did not change there is what was there before."""
+        waiting, self._waiting = self._waiting, []
+        images = [image for _, image in waiting if image is not None]
+        known, described = self._engine.detect(images), self._engine.find(images, self._find)
+        found = iter([distinct([*one, *other], either=False) for one, other in zip(known, described, strict=True)])
+        for at, image in waiting:
+            self._samples.append((at, self._samples[-1][1] if image is None else next(found)))
 
     def _threshold(self, label: str) -> float:
         return self._looking.find_threshold if label in self._find else self._looking.threshold

@@ -179,6 +179,16 @@ def test_what_is_there_is_left_alone_and_other_settings_search_anew(film: Path, 
         assert all(b - a >= 0.99 for a, b in pairwise(times[:-1]))  # kept once a second all the same
 
 
+def test_a_picture_that_does_not_change_is_searched_once(tmp_path: Path) -> None:
+    """Once from mark to mark, and what it shows is there all the time."""
+    path = write_video(tmp_path / "still.mkv", lambda i: frame(25), count=20 * FPS, fps=FPS)
+    with library(tmp_path / "library") as opened:
+        (report,) = opened.add(path)
+        assert report.error is None
+        assert sum(opened.engines.get("objects")[1].batches) == 4  # type: ignore[union-attr]
+        assert {(row.text, row.span.start, row.span.end) for row in rows(opened)} == {("red", 0, 20), ("green", 0, 20)}
+
+
 def test_descriptions_are_looked_for_beside_what_is_known(film: Path, tmp_path: Path) -> None:
     with library(tmp_path, find=["a red  umbrella", "a red umbrella"]) as opened:
         opened.add(film)
