@@ -7,11 +7,13 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import Any
@@ -275,3 +277,15 @@ def serving(**options: Any) -> Iterator[OpenAIServer]:
         http.shutdown()
         http.server_close()
         thread.join()
+
+
+@cache
+def lasting() -> str:
+    """The address of a server that runs as long as the process, and likes the letters C, B and A in this order."""
+    likely = [{"token": letter, "logprob": math.log(share)} for letter, share in (("C", 0.5), ("B", 0.3), ("A", 0.1))]
+    running = serving(probable=lambda request: likely)
+    _running.append(running)  # a context that nobody holds would end
+    return running.__enter__().url
+
+
+_running: list[Any] = []

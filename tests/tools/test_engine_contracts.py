@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import openai_server
 from tests.models import embeddings, objects, visual
 from tests.sounds import RATE, SENTENCES, silence, speech
 from tests.text_pictures import page
@@ -30,6 +31,7 @@ from vagent.tools.engines import SENSES, Sense, Status
 from vagent.tools.objects import Detection, ObjectEngine
 from vagent.tools.speech import SpeechEngine
 from vagent.tools.text import Image, Region, TextEngine, TextLine
+from vagent.tools.videollm import Frames, VideoLanguageModel
 from vagent.tools.visual import VisualEngine
 
 HEAVY = ("av", "cv2", "faiss", "onnx", "onnxruntime", "rapidocr", "sentence_transformers", "torch", "transformers")
@@ -42,6 +44,7 @@ TINY: dict[tuple[Sense, str], Callable[[], Overrides]] = {
     ("objects", "ultralytics"): lambda: objects.tiny("ultralytics"),
     ("embeddings", "sentence-transformers"): lambda: {"embeddings": {"model": str(embeddings.folder())}},
     ("visual", "transformers"): lambda: {"visual": {"model": str(visual.folder("siglip2"))}},
+    ("videollm", "openai"): lambda: {"videollm": {"endpoint": openai_server.lasting()}},
 }
 """Engines that need a model, and how to give them a tiny one with random weights: it keeps to everything but sense."""
 
@@ -404,3 +407,72 @@ class TestVisual:
     def test_the_model_is_named_for_the_library(self, visual_engine: VisualEngine) -> None:
         assert visual_engine.model == visual_engine.model.strip() != ""
         assert visual_engine.model in visual_engine.revision
+
+
+@pytest.fixture(scope="module", params=engines.names("videollm"))
+def videollm_engine(request: pytest.FixtureRequest) -> Iterator[VideoLanguageModel]:
+    engine: VideoLanguageModel = engine_class("videollm", request.param)(settings_for("videollm", request.param))
+    yield engine
+    engine.close()
+
+
+class TestVideoLLM:
+    PROMPT = "Which colours are seen, and when? Answer in one sentence."
+
+    @staticmethod
+    def frames(count: int = 3, size: tuple[int, int] = (64, 48)) -> Frames:
+        """Pictures of red, green and blue by turns, half a second apart, far into a video."""
+        colours = [(30, 30, 220), (50, 170, 30), (210, 50, 30)]
+        return [(3600.25 + i / 2, np.full((size[1], size[0], 3), colours[i % 3], np.uint8)) for i in range(count)]
+
+    def test_an_answer_is_text_and_the_same_again(self, videollm_engine: VideoLanguageModel) -> None:
+        said = videollm_engine.answer(self.frames(), self.PROMPT, tokens=6)
+        assert isinstance(said, str)
+        assert said == said.strip() == videollm_engine.answer(self.frames(), self.PROMPT, tokens=6)
+
+    def test_pieces_are_the_answer(self, videollm_engine: VideoLanguageModel) -> None:
+        pieces = list(videollm_engine.stream(self.frames(), self.PROMPT, tokens=6))
+        assert "".join(pieces) == videollm_engine.answer(self.frames(), self.PROMPT, tokens=6)
+
+    def test_whoever_stops_listening_can_ask_again(self, videollm_engine: VideoLanguageModel) -> None:
+        pieces = iter(videollm_engine.stream(self.frames(), self.PROMPT, tokens=40))
+        next(pieces, None)
+        pieces.close()  # type: ignore[attr-defined]
+        assert isinstance(videollm_engine.answer(self.frames(1), self.PROMPT, tokens=2), str)
+
+    @pytest.mark.parametrize(
+        ("count", "size"), [(0, (8, 8)), (1, (64, 48)), (2, (33, 57)), (3, (1, 1)), (40, (16, 16))]
+    )
+    def test_any_number_and_size_of_pictures(
+        self, videollm_engine: VideoLanguageModel, count: int, size: tuple[int, int]
+    ) -> None:
+        assert isinstance(videollm_engine.answer(self.frames(count, size), self.PROMPT, tokens=2), str)
+
+    @pytest.mark.parametrize(
+        "prompt", ["\0", "\ud800", "🎬 東京", "<image> <video> <|im_end|> </think>", "word " * 300]
+    )
+    def test_odd_prompts(self, videollm_engine: VideoLanguageModel, prompt: str) -> None:
+        assert isinstance(videollm_engine.answer(self.frames(1), prompt, tokens=2), str)
+
+    def test_scores_are_probabilities_of_the_letters(self, videollm_engine: VideoLanguageModel) -> None:
+        if not videollm_engine.scores:
+            pytest.skip("it gives no probabilities")
+        scores = videollm_engine.score_choices(self.frames(), "A. red\nB. green\nC. blue", ["A", "B", "C"])
+        assert len(scores) == 3
+        assert np.exp(scores).sum() == pytest.approx(1, abs=1e-4)
+        turned = videollm_engine.score_choices(self.frames(), "A. red\nB. green\nC. blue", ["C", "A", "B"])
+        assert turned == pytest.approx([scores[2], scores[0], scores[1]], abs=1e-4)
+
+    def test_captions_are_one_a_clip(self, videollm_engine: VideoLanguageModel) -> None:
+        clips = [self.frames(2), self.frames(3), self.frames(2)]
+        found = videollm_engine.caption(clips, [self.PROMPT] * 3, tokens=4)
+        assert len(found) == 3
+        assert found[0] == found[2] == videollm_engine.answer(clips[0], self.PROMPT, tokens=4)
+        assert videollm_engine.caption([], []) == []
+
+    def test_pictures_are_left_as_they_are(self, videollm_engine: VideoLanguageModel) -> None:
+        frames = self.frames()
+        for _, image in frames:
+            image.setflags(write=False)
+        videollm_engine.answer(frames, self.PROMPT, tokens=2)
+        assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(frames, self.frames(), strict=True))

@@ -90,6 +90,10 @@ class TestLooking:
         assert engine.answer([], "one two three") == "No pictures, but a prompt of 3 words."
         assert server.asked[0].body["messages"] == [{"role": "user", "content": "one two three"}]
 
+    def test_half_a_surrogate_pair_is_not_sent(self, engine: OpenAIVideoLLM, server: OpenAIServer) -> None:
+        engine.answer([], "a \ud800 b 🎬")
+        assert server.asked[0].words == ["a ? b 🎬"]
+
     def test_too_many_frames_are_thinned_evenly(self, server: OpenAIServer) -> None:
         frames = [(float(i), plain("red" if i < 30 else "green")) for i in range(60)]
         OpenAIVideoLLM(settings(server.url, frames=5)).answer(frames, "?")

@@ -27,6 +27,7 @@ def content(frames: Frames, prompt: str, settings: VideoLLMSettings) -> str | li
     Raises:
         EngineFailed: a picture cannot be encoded.
     """
+    prompt = prompt.encode(errors="replace").decode()  # servers choke on half a surrogate pair
     shown = thinned(frames, settings.frames)
     if not shown:
         return prompt
