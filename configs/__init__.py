@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vagent.errors import SettingsError
 
@@ -40,6 +40,11 @@ class Engines(_Section):
     embeddings: str
     visual: str
     videollm: str
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _off(cls, value: object) -> object:
+        return "off" if value is False else value  # YAML reads a bare off as false
 
 
 class MediaSettings(_Section):

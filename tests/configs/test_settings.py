@@ -35,6 +35,14 @@ def test_the_strongest_source_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert configs.load({"text": {"detect_side": None}, "preset": None}, env=env).text.detect_side == 222
 
 
+def test_a_sense_is_off_however_yaml_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert configs.load(env={"VAGENT_ENGINES_TEXT": "off"}).engines.text == "off"
+    file = tmp_path / "config.yaml"
+    file.write_text("engines:\n  videollm: off\n", encoding="utf-8")
+    monkeypatch.setenv("VAGENT_CONFIG", str(file))
+    assert configs.load(env={}).engines.videollm == "off"
+
+
 def test_the_library_is_where_it_was_asked_for(tmp_path: Path) -> None:
     assert configs.load({"library": str(tmp_path)}, env={"VAGENT_LIBRARY": "/elsewhere"}).library_dir == tmp_path
     assert configs.load(env={"VAGENT_LIBRARY": "/else: where"}).library_dir == Path("/else: where")
