@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -726,11 +727,18 @@ class TestChoosing:
     def test_where_questions_go(self, url: str, asked: str) -> None:
         assert address(url).to("models") == asked
 
-    def test_the_revision_names_the_model_and_the_server(self, server: OpenAIServer) -> None:
-        named = OpenAIVideoLLM(settings(server.url, model="looker-1")).revision
-        assert named.startswith("openai httpx ")
-        assert named.endswith(f" looker-1 at {address(server.url).host}")
+    def test_the_revision_names_the_model_else_the_server(self, server: OpenAIServer) -> None:
+        assert OpenAIVideoLLM(settings(server.url, model="looker-1")).revision == "openai 1 looker-1"
+        host = address(server.url).host
+        assert OpenAIVideoLLM(settings(server.url)).revision == f"openai 1 the only model at {host}"
         assert server.requests == []
+
+    def test_a_server_with_an_unknown_certificate_is_not_trusted(self, server: OpenAIServer) -> None:
+        made = OpenAIVideoLLM(settings("https://127.0.0.1:1/v1"))
+        client = made._server()._http()
+        assert client._transport._pool._ssl_context.verify_mode == ssl.CERT_REQUIRED  # type: ignore[attr-defined]
+        assert client._transport._pool._ssl_context.get_ca_certs()  # type: ignore[attr-defined]
+        made.close()
 
     def test_this_machine_is_asked_without_a_proxy(
         self, server: OpenAIServer, engine: OpenAIVideoLLM, monkeypatch: pytest.MonkeyPatch

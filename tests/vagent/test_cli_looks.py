@@ -123,3 +123,21 @@ def test_offline_does_not_ask_another_machine(
     done = run("ask", film, "Which colours can be seen in the picture?", "--library", library, "--json")
     answer = json.loads(done.out)
     assert answer["engines"]["videollm"] != "openai"
+
+
+def test_clips_are_described_from_the_pictures_and_found_by_that(
+    run: Run, server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAGENT_CAPTIONS_USE", "true")
+    monkeypatch.setenv("VAGENT_VIDEOLLM_MODEL", "looker-1")
+    monkeypatch.setenv("VAGENT_ENGINES_TEXT", "off")
+    server.say = lambda request: f"The wall is {' and '.join(dict.fromkeys(named(p) for _, p in request.pictures))}."
+    pictures = [plain(name, (160, 120)) for name in ("red", "green") for _ in range(24)]
+    film = write_video(tmp_path / "walls.mp4", pictures, fps=2)
+    done = run("search", film, "green wall", "--library", tmp_path / "library", "--json")
+    assert done.code == 0, done.err
+    told = [e for moment in json.loads(done.out)["moments"] for e in moment["evidence"] if e["kind"] == "caption"]
+    green = [e for e in told if "green" in e["text"] and "red" not in e["text"]]
+    assert green
+    assert all(e["start"] >= 11.9 for e in green)
+    assert all(e["end"] <= 12.1 for e in told if e["text"] == "The wall is red.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from vagent.tools.videollm import endpoint_replies as replies
 from vagent.tools.videollm.endpoint import Address, Endpoint, Refused, address
 from vagent.tools.videollm.thoughts import pieces_without_thoughts, without_thoughts
 
+_WAY = 1  # counts up when the same model is asked in another way, so that clips are described anew
 _SET_IT = "set videollm.endpoint, for instance VAGENT_VIDEOLLM_ENDPOINT=http://localhost:8000/v1"
 _TOGETHER = 4  # requests at once; a server that can do fewer makes the others wait
 _LIKELIEST = (20, 5)  # how many words with probabilities are asked for; some servers give fewer
@@ -46,12 +46,11 @@ class OpenAIVideoLLM(VideoLanguageModel):
 
     @property
     def revision(self) -> str:
-        """Engine, client and the model that was asked for. The server is not asked which one it runs: name it in
-        ``videollm.model`` where that must be on record."""
+        """Engine, the way it asks, and the model by the name that was set: the server is not asked which one it runs,
+        and may move elsewhere with it. Where no name was set, the server stands for the model."""
         where = _where(self.settings)
         host = where.host if isinstance(where, Address) else "nowhere"
-        model = self.settings.videollm.model or "the only model"
-        return f"{self.name} httpx {version('httpx')} {model} at {host}"
+        return f"{self.name} {_WAY} {self.settings.videollm.model or f'the only model at {host}'}"
 
     @classmethod
     def check(cls, settings: Settings) -> Status:
