@@ -27,7 +27,7 @@ from vagent.errors import EngineError, EngineFailed, EngineUnavailable
 from vagent.tools import engines
 from vagent.tools.videollm import endpoint
 from vagent.tools.videollm.endpoint import address
-from vagent.tools.videollm.endpoint_pictures import mp4, thinned
+from vagent.tools.videollm.endpoint_pictures import mp4
 from vagent.tools.videollm.openai import OpenAIVideoLLM
 from vagent.tools.videollm.thoughts import pieces_without_thoughts, without_thoughts
 
@@ -101,14 +101,6 @@ class TestLooking:
         assert [label for label, _ in server.asked[0].pictures] == [
             f"[00:00:{second:02d}.0]" for second in (0, 15, 30, 44, 59)
         ]
-
-    @pytest.mark.parametrize("most", [1, 2, 3, 7])
-    def test_thinning_keeps_order_and_ends(self, most: int) -> None:
-        frames = [(float(i), plain("red")) for i in range(7)]
-        times = [time for time, _ in thinned(frames, most)]
-        assert len(times) == len(set(times)) == most
-        assert times == sorted(times)
-        assert most == 1 or (times[0], times[-1]) == (0.0, 6.0)
 
     def test_a_large_picture_is_scaled_to_the_budget_in_its_own_shape(self, server: OpenAIServer) -> None:
         OpenAIVideoLLM(settings(server.url, pixels=10_000)).answer([(0.0, plain("green", (400, 100)))], "?")

@@ -15,6 +15,7 @@ from vagent.configs import VideoLLMSettings
 from vagent.errors import EngineFailed
 from vagent.tools.time import format_time
 from vagent.tools.videollm import Frames, Image
+from vagent.tools.videollm.pictures import fitted, thin
 
 _QUALITY = 90  # of the JPEG; the pictures were compressed once already
 _TICKS = 1000  # of the MP4's clock: milliseconds
@@ -28,24 +29,12 @@ def content(frames: Frames, prompt: str, settings: VideoLLMSettings) -> str | li
         EngineFailed: a picture cannot be encoded.
     """
     prompt = prompt.encode(errors="replace").decode()  # servers choke on half a surrogate pair
-    shown = thinned(frames, settings.frames)
+    shown = thin(sorted(frames, key=lambda frame: frame[0]), settings.frames)
     if not shown:
         return prompt
     small = [(time, _scaled(image, settings.pixels)) for time, image in shown]
     parts = _video(small) if settings.send == "video" else [part for frame in small for part in _image(*frame)]
     return [*parts, _words(prompt)]
-
-
-def thinned(frames: Frames, most: int) -> Frames:
-    """At most ``most`` frames, evenly chosen, in order of time; the first and the last stay."""
-    ordered = sorted(frames, key=lambda frame: frame[0])
-    if len(ordered) <= most:
-        return ordered
-    return (
-        [ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, most)]
-        if most > 1
-        else [ordered[len(ordered) // 2]]
-    )
 
 
 def mp4(frames: Frames) -> bytes:
@@ -123,11 +112,9 @@ def _base64(data: bytes) -> str:
 
 def _scaled(image: Image, pixels: int) -> Image:
     """The picture with at most so many pixels, its sides in the same proportion."""
-    height, width = image.shape[:2]
-    share = (pixels / (height * width)) ** 0.5
-    if share >= 1:
+    height, width = fitted(image.shape[0], image.shape[1], pixels)
+    if (height, width) == image.shape[:2]:
         return image
     import cv2
 
-    size = (max(1, int(width * share)), max(1, int(height * share)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
