@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from vagent.configs import Settings
-from vagent.errors import EngineUnavailable, SettingsError
+from vagent.errors import EngineUnavailable, SettingsError, VagentError
 
 Sense = Literal["speech", "text", "objects", "sounds", "embeddings", "visual", "videollm"]
 SENSES: tuple[Sense, ...] = get_args(Sense)
@@ -46,11 +46,17 @@ ENTRY_POINTS = "vagent.engines"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether an engine can run here now. ``fix`` is the command or step that would make it work, or make it better."""
+    """Whether an engine can run here now.
+
+    Attributes:
+        fix: the command or step that would make it work, or make it better.
+        fetch: the model that has to be fetched before it can; the settings allow that.
+    """
 
     ready: bool
     reason: str
     fix: str | None = None
+    fetch: str | None = None
 
 
 class Engine(Protocol):
@@ -83,6 +89,7 @@ class Choice:
     engine: type[Any] | None
     reason: str
     passed_over: Mapping[str, Status] = field(default_factory=dict)
+    fetch: str | None = None
 
     @property
     def name(self) -> str:
@@ -93,17 +100,23 @@ class Choice:
 class Engines:
     """The engines of one process: each is made once, whoever asks and from whichever thread.
 
+    Of an engine there is one at a time. Where it is asked for with other settings, as for a video in another language,
+    the one before lets go of its model: two models of gigabytes for two languages are one too many.
+
     Args:
         settings: what the engines are made with.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._made: dict[tuple[Sense, str, str], Any] = {}
+        self._made: dict[tuple[Sense, str], tuple[Settings, Any]] = {}
+        self._failed: dict[Sense, dict[str, Status]] = {}
         self._lock = Lock()
 
     def get(self, sense: Sense, settings: Settings | None = None) -> tuple[Choice, Any | None]:
         """The choice for a sense and its engine; the engine is None where the sense is off or nothing can run.
+
+        A model that has to be fetched is fetched now: what an engine's revision says depends on it.
 
         Args:
             settings: settings of one video where they differ from the process's, for instance in the speech's language.
@@ -111,25 +124,51 @@ class Engines:
         Raises:
             SettingsError: no engine of that name.
             EngineUnavailable: the engine was asked for by name and cannot run here.
+            EngineFailed, StorageError: its model cannot be fetched.
         """
         settings = settings or self.settings
-        choice = choose(sense, settings)
+        choice = self._fetched(sense, settings)
         if choice.engine is None:
             return choice, None
-        key = (sense, choice.name, settings.model_dump_json())
+        key = (sense, choice.name)
         with self._lock:
-            if key not in self._made:
-                self._made[key] = choice.engine(settings)
-            return choice, self._made[key]
+            made_with, engine = self._made.get(key, (None, None))
+            if made_with != settings:
+                if engine is not None:
+                    _close(engine)
+                engine = choice.engine(settings)
+                self._made[key] = settings, engine
+            return choice, engine
+
+    def _fetched(self, sense: Sense, settings: Settings) -> Choice:
+        """The choice, with its model here; ``auto`` goes on to the next engine where the model cannot be had."""
+        from vagent.tools.weights.download import fetch
+
+        failed = self._failed.setdefault(sense, {})
+        while True:
+            choice = choose(sense, settings, failed)
+            if choice.fetch is None:
+                return choice
+            try:
+                fetch(choice.fetch, settings)
+                return choice
+            except VagentError as error:
+                if getattr(settings.engines, sense) != "auto":
+                    raise
+                failed[choice.name] = Status(False, str(error))
 
     def close(self) -> None:
         """Let go of worker processes and models; the next ``get`` makes the engines anew."""
         with self._lock:
-            for engine in self._made.values():
-                close = getattr(engine, "close", None)
-                if close is not None:
-                    close()
+            for _, engine in self._made.values():
+                _close(engine)
             self._made.clear()
+
+
+def _close(engine: Any) -> None:
+    close = getattr(engine, "close", None)
+    if close is not None:
+        close()
 
 
 def names(sense: Sense) -> list[str]:
@@ -137,8 +176,11 @@ def names(sense: Sense) -> list[str]:
     return list(_table(sense))
 
 
-def choose(sense: Sense, settings: Settings) -> Choice:
+def choose(sense: Sense, settings: Settings, failed: Mapping[str, Status] | None = None) -> Choice:
     """The engine that the settings ask for; ``auto`` takes the first that can run here.
+
+    Args:
+        failed: engines that have been tried in vain, which ``auto`` passes over.
 
     Raises:
         SettingsError: no engine of that name.
@@ -151,14 +193,17 @@ def choose(sense: Sense, settings: Settings) -> Choice:
         status = check(sense, wanted, settings)
         if not status.ready:
             raise EngineUnavailable(f"{sense} engine {wanted} cannot run here: {status.reason}", hint=status.fix)
-        return Choice(sense, _load(sense, wanted), "asked for by name")
+        return Choice(sense, _load(sense, wanted), "asked for by name", fetch=status.fetch)
     passed_over: dict[str, Status] = {}
     for name in _table(sense):
-        if getattr(_load(sense, name), "named_only", False):
-            continue
-        status = check(sense, name, settings)
+        try:
+            if getattr(_load(sense, name), "named_only", False):
+                continue
+            status = (failed or {}).get(name) or check(sense, name, settings)
+        except EngineUnavailable as error:
+            status = Status(False, error.what, error.hint)
         if status.ready:
-            return Choice(sense, _load(sense, name), status.reason, passed_over)
+            return Choice(sense, _load(sense, name), status.reason, passed_over, status.fetch)
         passed_over[name] = status
     return Choice(sense, None, "no engine can run here", passed_over)
 
@@ -168,6 +213,7 @@ def check(sense: Sense, name: str, settings: Settings) -> Status:
 
     Raises:
         SettingsError: no engine of that name.
+        EngineUnavailable: an engine of another package that cannot be imported.
     """
     status: Status = _load(sense, name).check(settings)
     return status
@@ -179,7 +225,12 @@ def _load(sense: Sense, name: str) -> type[Any]:
         raise SettingsError(f"unknown {sense} engine", name, allowed=["auto", "off", *table])
     target = table[name]
     if isinstance(target, EntryPoint):
-        loaded: type[Any] = target.load()
+        try:
+            loaded: type[Any] = target.load()
+        except Exception as error:  # it is somebody else's module, which may raise anything
+            raise EngineUnavailable(
+                f"{target.value} cannot be imported ({error})", hint="see who provides it"
+            ) from error
         return loaded
     module, _, attribute = target.partition(":")
     found: type[Any] = getattr(import_module(module), attribute)

@@ -21,6 +21,7 @@ from vagent import configs
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable, SettingsError, StorageError
 from vagent.tools import weights
+from vagent.tools.engines import Status
 from vagent.tools.weights import catalog, download, hub, local
 from vagent.tools.weights.catalog import WebFile, catalogue
 from vagent.tools.weights.download import Fetching, fetch
@@ -120,7 +121,7 @@ class TestFetching:
         told: list[Fetching] = []
         allowed = settings.model_copy(update={"download": "auto"})
         state = weights.status(need(NAME), allowed)
-        assert (state.ready, state.reason) == (True, f"{NAME} will be fetched when it is needed")
+        assert state == Status(True, f"{NAME} will be fetched when it is needed", fetch=NAME)
         with download.watch(told.append):
             folder = weights.folder(need(NAME), allowed)
         assert held(folder) == wanted(server)
@@ -213,6 +214,28 @@ class TestInterruption:
         (request,) = server.asked(f"/stored/{NAME}/{WEIGHTS}")
         assert int(request.headers["range"].removeprefix("bytes=").rstrip("-")) > 50_000
         assert not server.asked("LICENSE")  # what was complete is not asked for again
+
+    def test_a_run_killed_at_the_very_end_leaves_nothing_that_looks_complete(
+        self, server: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Killed(BaseException): ...
+
+        def last(real: Any) -> Any:
+            def placed(self: Path, other: Any) -> Any:
+                if self.parent.name in (server.repos[NAME].commit, "org--tiny") and self.name == "config.json":
+                    raise Killed
+                return real(self, other)
+
+            return placed
+
+        monkeypatch.setattr(Path, "symlink_to", last(Path.symlink_to))
+        monkeypatch.setattr(Path, "replace", last(Path.replace))
+        with pytest.raises(Killed):
+            fetch(NAME, settings)
+        placed = {path.name for path in (settings.models or Path("/none")).glob("org--tiny/*")}
+        placed |= {path.name for path in local.hub_cache().glob("*/snapshots/*/*")}
+        assert placed == {"1_Pooling", *(name for name in FETCHED if "/" not in name)} - {"config.json"}
+        assert weights.locate(need(NAME), settings) is None
 
     def test_a_server_that_only_sends_whole_files_is_put_up_with(self, server: Hub, settings: Settings) -> None:
         server.cuts[WEIGHTS], server.ranges = 100_000, False
@@ -345,7 +368,9 @@ class TestFilesOfTheWeb:
         content = b"pt" * 50_000
         server.repos["the/web"] = Repo({"tiny.pt": content})
         real = catalogue().models["openai-whisper-tiny"]
-        file = WebFile.model_construct(url=f"{server.url}/web/tiny.pt", sha256=sha256(content))
+        file = WebFile.model_construct(
+            url=f"{server.url.replace('127.0.0.1', 'localhost')}/web/tiny.pt", sha256=sha256(content)
+        )
         models = {**catalogue().models, real.name: real.model_copy(update={"files": (file,)})}
         fake = catalogue().model_copy(update={"models": models})
         monkeypatch.setattr(catalog, "catalogue", lambda: fake)
@@ -360,6 +385,7 @@ class TestFilesOfTheWeb:
         server.cuts["tiny.pt"] = 1000
         there = fetch("openai-whisper-tiny", settings)
         assert held(there) == {"tiny.pt": small}
+        assert all("authorization" not in request.headers for request in server.requests)
         asked = need("openai-whisper-tiny", sense="speech", engine="openai-whisper", files=("*.pt",))
         assert weights.locate(asked, settings) == there
         assert weights.locate(need(sense="speech", engine="openai-whisper", files=("*.pt",)), settings) == there

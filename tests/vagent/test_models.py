@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub_server import Hub, Repo, serve
+from tests.models import visual
 from tests.tools.test_weights import GB, model, tensors
 from tests.vagent.conftest import Outcome
 from vagent import _fetching
@@ -260,6 +261,35 @@ class TestDoctor:
         begin = time.monotonic()
         assert "127.0.0.1 cannot be reached" in json.loads(run("doctor", "--json").out)["hub"]
         assert time.monotonic() - begin < 5
+
+
+class TestFirstUse:
+    def test_an_engine_asked_for_by_name_fetches_its_model_and_says_so(
+        self, run: Run, server: Hub, laptop: Path, film: Path, tmp_path: Path
+    ) -> None:
+        tiny = visual.folder("siglip2")
+        files = {path.relative_to(tiny).as_posix(): path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
+        server.repos["google/siglip2-base-patch16-224"] = Repo(files)
+        library = ("--library", tmp_path / "library", "--engine", "text=off")
+        assert run("index", film, *library).code == 0
+        assert server.requests == []  # auto fetches nothing
+        done = run("index", film, *library, "--engine", "visual=transformers")
+        assert done.code == 0, done.err
+        assert "fetching siglip2-base (" in done.err
+        assert (laptop / "google--siglip2-base-patch16-224" / "config.json").is_file()
+        server.requests.clear()
+        again = run("index", film, *library, "--engine", "visual=transformers")
+        assert again.out.splitlines()[-1] == "1 unchanged"  # the index names the model that it was made with
+        assert server.requests == []
+
+    def test_one_whose_model_does_not_come_ends_in_one_line(
+        self, run: Run, server: Hub, film: Path, tmp_path: Path
+    ) -> None:
+        del server.repos["google/siglip2-base-patch16-224"]
+        done = run("index", film, "--library", tmp_path / "library", "--engine", "visual=transformers")
+        assert done.code == 1
+        assert "there is no model google/siglip2-base-patch16-224 on 127.0.0.1" in done.err + done.out
+        assert "Traceback" not in done.err
 
 
 class TestProgress:

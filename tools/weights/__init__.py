@@ -161,7 +161,7 @@ def _fetchable(need: Need, name: str, problem: str | None, settings: Settings) -
         return Status(False, reason, pull)
     if not (model and model.files) and not hub.reachable():
         return Status(False, f"{reason}, and {hub.host()} cannot be reached", by_hand(name, settings))
-    return Status(True, f"{title} will be fetched when it is needed")
+    return Status(True, f"{title} will be fetched when it is needed", fetch=name)
 
 
 def _named(need: Need, settings: Settings) -> bool:
