@@ -176,8 +176,11 @@ def _group(members: Sequence[Hit]) -> _Group:
 def _moment(taken: Sequence[Hit]) -> _Group:
     hits = sorted(taken, key=lambda hit: (-hit.score, hit.evidence.id))
     span = reduce(Span.union, (hit.evidence.span for hit in hits))
-    # Several hits in one place speak for it, but no number of poor ones outweighs a good one.
-    score = hits[0].score + _BONUS * max((hit.score for hit in hits[1:]), default=0.0)
+    # Several hits in one place speak for it, but no number of poor ones outweighs a good one. Pictures of one scene
+    # look alike: a second one says nothing that the first did not.
+    seen = hits[0].evidence.kind == "visual"
+    others = [hit.score for hit in hits[1:] if not (seen and hit.evidence.kind == "visual")]
+    score = hits[0].score + _BONUS * max(others, default=0.0)
     return _Group(hits[0].evidence.video, span, score, tuple(hits))
 
 

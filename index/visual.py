@@ -92,7 +92,7 @@ class _Key:
 @dataclass(slots=True)
 class _Keys:
     """Turns pictures into rows. What a later run needs stands in the stage's detail: the time of the picture whose row
-    is still open, and of the last one that was compared with others."""
+    is still open."""
 
     job: Job
     engine: VisualEngine
@@ -106,9 +106,7 @@ class _Keys:
         if not detail:
             return
         for time, image in self._images([detail["open"]]):
-            self.open = _Key(time, self.engine.embed_images([image])[0])
-        for time, image in self._images([detail["last"]]):
-            self._last = (time, _small(image))
+            self.open, self._last = _Key(time, self.engine.embed_images([image])[0]), (time, _small(image))
 
     def take(self, times: Sequence[float]) -> None:
         """Embed some pictures and commit the rows that end with them."""
@@ -143,7 +141,7 @@ class _Keys:
             )
             for key, end in closed
         ]
-        detail = {"open": self.open.time, "last": self._last[0]} if self.open and self._last else {}
+        detail = {"open": self.open.time} if self.open else {}
         with job.store.transaction():
             if rows:
                 ids = job.store.add_evidence(rows)
@@ -162,7 +160,10 @@ class _Keys:
             yield time, image
 
     def _changed(self, time: float, image: Image) -> bool:
-        """Whether a picture differs in any part from the last one that did, or begins a shot."""
+        """Whether a picture differs in any part from the last one that did, or begins a shot.
+
+        That spares the model most of the work, and changes nothing: the same picture has the same vector.
+        """
         small, last = _small(image), self._last
         same = last is not None and self._shot(last[0]) == self._shot(time)
         if last is not None and same and int(np.abs(small - last[1]).max()) < _STILL:

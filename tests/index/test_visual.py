@@ -19,8 +19,8 @@ from tests.models.colours import COLOURS, Colours, install
 from vagent import configs
 from vagent.index.library import VideoLibrary
 from vagent.index.pipeline import Report
-from vagent.index.records import Evidence
-from vagent.index.search import Filters
+from vagent.index.records import Evidence, Hit
+from vagent.index.search import Filters, _moment
 from vagent.index.vectors import VectorIndex, of_pictures, recorded
 from vagent.index.visual import key_times
 from vagent.tools import engines
@@ -96,7 +96,16 @@ def test_a_text_finds_the_picture_that_shows_it(opened: VideoLibrary) -> None:
         assert best.hits[0].ranks == {"visual": 1}
     both = opened.search("red")
     assert sorted(m.span.start for m in both) == pytest.approx([0, 20], abs=0.5)
-    assert both[1].score > 0.8 * both[0].score  # pictures have no text that could be a repetition
+    assert both[1].score > 0.85 * both[0].score  # pictures have no text that could be a repetition
+
+
+def test_more_pictures_of_a_scene_do_not_make_it_likelier(opened: VideoLibrary) -> None:
+    video = opened.videos()[0].id
+    sure, doubtful, again = (Evidence(video, Span(float(a), a + 2.0), "visual", "", id=a) for a in (1, 11, 13))
+    lone, pair = [Hit(sure, 0.12)], [Hit(doubtful, 0.1), Hit(again, 0.1)]
+    assert _moment(lone).score > _moment(pair).score
+    said = Evidence(video, Span(11.0, 13.0), "caption", "a red house", id=30)
+    assert _moment([*pair, Hit(said, 0.1)]).score > _moment(lone).score
 
 
 def test_a_picture_that_shows_nothing_of_it_is_no_hit(opened: VideoLibrary) -> None:
@@ -279,3 +288,26 @@ def test_key_pictures_leave_out_no_shot_and_no_stretch(times: list[float], cuts:
         assert all(b - a >= every - 0.002 for a, b in pairwise(chosen))
         for time in inside:  # nothing is further from its key picture than that
             assert time - max(k for k in chosen if k <= time) < every
+
+
+def test_pictures_are_printed_without_a_text(opened: VideoLibrary) -> None:
+    from vagent import _render
+
+    (shown,) = [line for line in _render.moments(opened.search("green")[:1]).splitlines() if "picture" in line]
+    assert shown.strip() == "picture: shows it"
+    held = _render.show(_render.holdings(opened, opened.videos()[0], ["visual"]))
+    assert "picture: 6 rows" in held
+    assert held.splitlines()[-1].endswith("  visual")
+
+
+@pytest.mark.parametrize(
+    "question", ["When is something green shown?", "How many red things are there?", "What does she say about ships?"]
+)
+def test_an_answer_rests_on_no_picture_alone(opened: VideoLibrary, question: str) -> None:
+    """A vector proves nothing that could be quoted; it leads the way to a look."""
+    from vagent.agent.ask import ask
+
+    add_lines(opened, "we had soup")
+    answer = ask(opened, question, videos=[opened.videos()[0].id])
+    assert not answer.answered
+    assert "visual" not in {citation.kind for citation in answer.citations}

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-FAMILIES = ("clip", "siglip", "siglip2", "naflex")
+FAMILIES = ("clip", "siglip", "siglip2", "naflex", "qwen3_vl")
 
 _SENTENCES = ["a photo of a red circle on blue", "an image: the green square, a frame of a video", "a picture of it"]
 _TEXT = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}

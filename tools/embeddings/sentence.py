@@ -126,7 +126,7 @@ class SentenceModel:
                 str(folder),
                 device=str(where),
                 local_files_only=True,
-                trust_remote_code=need.model in self._settings.trust,
+                trust_remote_code=weights.trusted(need, self._settings),
                 model_kwargs={"dtype": dtype, "use_safetensors": True},
             ).eval()
         except Exception as error:  # a damaged file may raise anything

@@ -151,7 +151,7 @@ class TransformersVisual:
         where = device.device(self._settings)
         # On the processor exact numbers are worth more than speed: a library keeps them for years.
         dtype = torch.float32 if where.type == "cpu" else device.precision(where)
-        trusted = need.model in self._settings.trust
+        trusted = weights.trusted(need, self._settings)
         common = {"trust_remote_code": trusted, "local_files_only": True}
         try:
             processor = AutoProcessor.from_pretrained(folder, **common)
