@@ -21,6 +21,7 @@ from vagent.agent.plan import understand as plan_for
 from vagent.agent.records import Step
 from vagent.agent.state import Context, Found, State
 from vagent.agent.support import ENOUGH
+from vagent.errors import EngineError
 from vagent.tools.time import Span
 
 if TYPE_CHECKING:
@@ -114,7 +115,14 @@ def look_again(state: State, runtime: Runtime[Context]) -> State:
         return {"steps": [_step(action, "no further looks", started)]}
     span = Span(action.start, max(action.start, action.end))
     options = [choices.without_label(c) for c in state.get("choices", ())]
-    seen = look.look(context.videollm, context.shelf(state), action.video, span, action.question, options)
+    try:
+        seen = look.look(context.videollm, context.shelf(state), action.video, span, action.question, options)
+    except EngineError as error:
+        # What was said and written may answer all the same; it is told, and nothing is looked at any more.
+        return {
+            "problem": f"Nothing could be looked at: {error}.",
+            "steps": [_step(action, f"failed: {error}", started)],
+        }
     result = f"{seen.frames} pictures: " + ("something was seen" if seen.text else "not shown")
     return {"looks": [seen], "steps": [_step(action, result, started)]}
 

@@ -40,7 +40,11 @@ def _wanted(state: State, context: Context) -> list[Action]:
         words = " ".join(content(plan.question, frame=True))
         actions += [Search(words, None, state.get("start"), state.get("end"))] if words else []
         actions.append(Scan())
-    if context.videollm is not None and (plan.visual or plan.kind == "visual" or state.get("rounds", 0) > 0):
+    if (
+        context.videollm is not None
+        and not state.get("problem")
+        and (plan.visual or plan.kind == "visual" or state.get("rounds", 0) > 0)
+    ):
         actions += _looks(state, context)
     return actions
 

@@ -6,6 +6,7 @@ Precedence, strongest first: argument > command line > file > environment > pres
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vagent.errors import SettingsError
 
@@ -24,6 +25,22 @@ _Track = Annotated[int, Field(ge=0)] | None
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
 _Description = Annotated[str, Field(pattern=r"\w", max_length=200)]  # a word in it, at least
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose booleans are true and false alone, as in YAML 1.2: ``off`` is an engine's state, ``no`` Norwegian."""
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != _BOOLEAN]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
+
+
+def _yaml(text: str) -> Any:
+    return yaml.load(text, _Loader)  # it is a safe loader
 
 
 class _Section(BaseModel):
@@ -40,11 +57,6 @@ class Engines(_Section):
     embeddings: str
     visual: str
     videollm: str
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _off(cls, value: object) -> object:
-        return "off" if value is False else value  # YAML reads a bare off as false
 
 
 class MediaSettings(_Section):
@@ -280,7 +292,7 @@ def _read(file: Path) -> str:
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(text)
+        values = _yaml(text)
     except yaml.YAMLError as error:
         raise SettingsError("the settings file is not valid YAML", origin, hint=str(error)) from error
     if values is None:
@@ -295,11 +307,11 @@ def _from_env(env: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, 
     found: dict[str, Any] = {}
     for key, default in defaults.items():
         if isinstance(default, dict):
-            section = {k: yaml.safe_load(env[n]) for k in default if (n := f"VAGENT_{key}_{k}".upper()) in env}
+            section = {k: _yaml(env[n]) for k in default if (n := f"VAGENT_{key}_{k}".upper()) in env}
             if section:
                 found[key] = section
         elif (name := f"VAGENT_{key}".upper()) in env:
-            found[key] = env[name] if key in ("library", "models") else yaml.safe_load(env[name])
+            found[key] = env[name] if key in ("library", "models") else _yaml(env[name])
     return found
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vagent.errors import EngineFailed
+from vagent.errors import EngineError, EngineFailed
 from vagent.index.job import Job
 from vagent.index.records import Clip, Evidence, Kind
 from vagent.prompts import fill, marker
@@ -30,9 +30,11 @@ _LOOP = 3  # times that a phrase may be repeated before the rest is cut off
 def caption_clips(job: Job) -> None:
     """Describe the clips that are not described yet; committed after each batch.
 
+    A model that breaks again and again, or a server that is gone, ends the descriptions with a notice: what was said
+    and written is there all the same, and the next run goes on.
+
     Raises:
         EngineUnavailable: the video-LLM was asked for by name and cannot run here.
-        EngineFailed: the model breaks again and again.
     """
     if not job.settings.captions.use or job.video_track is None:
         return
@@ -49,7 +51,11 @@ def caption_clips(job: Job) -> None:
     failed: list[list[Any]] = list(detail.get("failed", []))
     left = [clip for clip in clips if clip.span.start >= cursor]
     for batch in _batches(left, settings.captions.batch):
-        rows = _described(job, engine, batch, failed)
+        try:
+            rows = _described(job, engine, batch, failed)
+        except EngineError as error:
+            job.notices.append(f"clips from {format_time(cursor, 1)} on were not described: {error}")
+            return
         cursor = batch[-1].span.end
         with job.store.transaction():
             job.store.add_evidence(rows)

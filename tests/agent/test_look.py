@@ -10,6 +10,7 @@ from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
 from vagent.agent.look import look
 from vagent.agent.shelf import Shelf
+from vagent.errors import EngineFailed
 from vagent.index.records import Video
 from vagent.prompts import fill, places
 from vagent.tools.time import Span
@@ -139,3 +140,20 @@ def test_options_that_nobody_can_tell_apart_are_not_chosen(index: MemoryIndex) -
 def test_named_times_are_mapped_to_the_pictures_shown(index: MemoryIndex, said: str, start: float, end: float) -> None:
     seen = look(FakeEngine(said), Shelf(index, [1]), 1, Span(10.0, 35.0), "What colour is the car?")
     assert (seen.span.start, seen.span.end) == pytest.approx((start, end))
+
+
+class Broken(FakeEngine):
+    """Cannot look any more."""
+
+    def answer(self, frames: Sequence[tuple[float, np.ndarray]], prompt: str) -> str:
+        self.calls.append(([], prompt))
+        raise EngineFailed("the server has gone")
+
+
+def test_an_engine_that_breaks_is_told_and_not_asked_again(index: MemoryIndex) -> None:
+    engine = Broken("")
+    answer = ask(index, "What colour is the car in the picture?", videos=[1], videollm=engine)
+    assert not answer.answered
+    assert "Nothing could be looked at: the server has gone." in answer.text
+    assert len(engine.calls) == 1
+    assert [step.result for step in answer.steps if step.action == "look"] == ["failed: the server has gone"]

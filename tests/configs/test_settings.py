@@ -79,3 +79,15 @@ def test_a_bad_file_is_named(text: str, tmp_path: Path, monkeypatch: pytest.Monk
 def test_every_setting_is_explained() -> None:
     lines = configs.default_text().splitlines()
     assert all("#" in line for line in lines if line.strip() and not line.rstrip().endswith(":"))
+
+
+@pytest.mark.parametrize("written", ["no", "off", "on", "yes", "y"])
+def test_a_word_is_not_taken_for_a_boolean(written: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert configs.load(env={"VAGENT_SPEECH_LANGUAGE": written}).speech.language == written
+    file = tmp_path / "config.yaml"
+    file.write_text(f"speech: {{language: {written}}}\noffline: yes\n", encoding="utf-8")
+    monkeypatch.setenv("VAGENT_CONFIG", str(file))
+    settings = configs.load(env={"VAGENT_CAPTIONS_USE": "on", "VAGENT_SUBTITLES_USE": "false"})
+    assert settings.speech.language == written
+    assert settings.offline is settings.captions.use is True
+    assert settings.subtitles.use is False

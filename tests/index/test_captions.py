@@ -145,7 +145,7 @@ def test_a_clip_that_breaks_the_model_costs_only_itself(tmp_path: Path, film: Pa
     assert report.notices[-1] == "not described from 00:00:10.0 to 00:00:20.0: the model broke"
 
 
-def test_a_model_that_always_breaks_ends_with_its_error(tmp_path: Path, film: Path) -> None:
+def test_a_model_that_always_breaks_is_told_and_tried_again(tmp_path: Path, film: Path) -> None:
     Painter.breaks = dict.fromkeys(COLOURS, EngineFailed)
     given = {
         "library": str(tmp_path),
@@ -156,8 +156,14 @@ def test_a_model_that_always_breaks_ends_with_its_error(tmp_path: Path, film: Pa
     opened = VideoLibrary(configs.load(given, env={}))
     (report,) = opened.add(film)
     opened.close()
-    assert report.status == "failed"
-    assert "the model broke" in str(report.error)
+    assert report.status == "indexed"
+    assert report.notices[-1] == "clips from 00:00:20.0 on were not described: the model broke"
+    assert report.counts == {"subtitle": 2}
+    Painter.breaks = {}
+    opened = VideoLibrary(configs.load(given, env={}))
+    (report,) = opened.add(film)
+    opened.close()
+    assert report.counts["caption"] == 4  # the first four broke the model and are not tried again
 
 
 def test_nothing_is_described_unless_it_is_asked_for(tmp_path: Path, film: Path) -> None:
