@@ -138,6 +138,13 @@ class Crash(BaseException):
     """Stands for the power cut that no code expects."""
 
 
+def test_pictures_are_taken_by_the_clock_of_each_mark(film: Path, tmp_path: Path) -> None:
+    """So that a run which begins at a mark takes those that the whole run takes: here 0 and 3 s after each mark."""
+    with library(tmp_path, every=3.0) as opened:
+        opened.add(film)
+        assert {at for row in rows(opened) for at, *_ in row.extra["boxes"]} == {0, 3, 5, 8, 10, 13, 15, 18, 20, 23}
+
+
 @pytest.mark.parametrize("count", [3, 6, 9, 12, 15])
 def test_an_interrupted_index_ends_as_if_it_never_was(
     count: int, film: Path, whole: list[tuple[Any, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

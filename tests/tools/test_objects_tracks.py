@@ -111,6 +111,12 @@ class TestFollowing:
         assert sorted((t, track.label, where) for track in tracks for t, where in track.boxes) == boxes
         assert all(track.span.start <= track.boxes[0][0] <= track.boxes[-1][0] <= track.span.end for track in tracks)
 
+    def test_nor_where_two_could_be_meant(self) -> None:
+        """The numbers are exact in binary, so that both are equally near."""
+        pair, one = [seen(0.25, size=0.125), seen(0.5, size=0.125)], [seen(0.375, size=0.125)]
+        assert follow([(0.0, pair[::-1]), (1.0, one)], 1.0, 2.0) == follow([(0.0, pair), (1.0, one)], 1.0, 2.0)
+        assert follow([(0.0, one), (1.0, pair[::-1])], 1.0, 2.0) == follow([(0.0, one), (1.0, pair)], 1.0, 2.0)
+
     def test_two_that_pass_each_other_keep_their_ways(self) -> None:
         to_the_right = [(0.1 + 0.08 * t, 0.50) for t in range(11)]
         to_the_left = [(0.9 - 0.08 * t, 0.54) for t in range(11)]

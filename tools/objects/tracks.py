@@ -139,8 +139,7 @@ class Tracker:
         rest = dict(enumerate(found))
         if things:
             close = self._affinity(time, things, found)
-            # Squared, so that one good match counts more than two poor ones when a thing goes and another comes.
-            for row, column in zip(*linear_sum_assignment(close**2, maximize=True), strict=True):
+            for row, column in zip(*linear_sum_assignment(close, maximize=True), strict=True):
                 if close[row, column] > _LEAST:
                     things[row].seen.append((time, rest.pop(column)))
         self._going += [_Thing(label, [(time, one)]) for one in rest.values()]
