@@ -29,7 +29,7 @@ from vagent.tools.subtitles import Found, find
 from vagent.tools.time import format_time
 
 _HEADER_SLACK = 2.0  # seconds by which a header may promise more than decodes without being a lie
-_SCANNED = ("shots", "pictures", "text", "speech")
+_SCANNED = ("shots", "pictures", "text", "speech", "sounds")
 
 
 @dataclass(frozen=True, slots=True)

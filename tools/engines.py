@@ -29,7 +29,10 @@ ENGINES: Mapping[Sense, Mapping[str, str]] = {
         "transformers": "vagent.tools.objects.transformers:TransformersObjects",
         "ultralytics": "vagent.tools.objects.ultralytics:UltralyticsObjects",  # by name only: AGPL-3.0
     },
-    "sounds": {},
+    "sounds": {
+        "ast": "vagent.tools.sounds.ast:AST",
+        "clap": "vagent.tools.sounds.clap:CLAP",
+    },
     "embeddings": {
         "minilm": "vagent.tools.embeddings.minilm:MiniLM",  # first: a library keeps the model it was embedded with
         "sentence-transformers": "vagent.tools.embeddings.sentence:SentenceModel",
