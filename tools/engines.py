@@ -24,7 +24,10 @@ SENSES: tuple[Sense, ...] = get_args(Sense)
 
 ENGINES: Mapping[Sense, Mapping[str, str]] = {
     "speech": {"pocketsphinx": "vagent.tools.speech.pocketsphinx:PocketSphinx"},
-    "text": {"rapidocr": "vagent.tools.text.rapid:RapidText"},
+    "text": {
+        "rapidocr": "vagent.tools.text.rapid:RapidText",
+        "easyocr": "vagent.tools.text.easy:EasyText",
+    },
     "objects": {
         "transformers": "vagent.tools.objects.transformers:TransformersObjects",
         "ultralytics": "vagent.tools.objects.ultralytics:UltralyticsObjects",  # by name only: AGPL-3.0

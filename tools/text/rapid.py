@@ -18,8 +18,10 @@ from vagent.configs import Settings
 from vagent.errors import EngineFailed
 from vagent.tools.engines import Status
 from vagent.tools.text import Image, Region, TextLine
+from vagent.tools.text.easy import EasyText
 from vagent.tools.text.layout import reading_order
 from vagent.tools.text.likeness import alike, clean, letters
+from vagent.tools.text.scripts import not_bundled
 
 _MODELS = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
 _ROW = 48  # pixels of height that the recogniser reads
@@ -62,6 +64,7 @@ class RapidText:
         self._side = settings.text.detect_side
         self._lock = Lock()
         self._loaded: tuple[Any, Any] | None = None
+        self.notices = _gaps(settings)
 
     @property
     def revision(self) -> str:
@@ -70,7 +73,9 @@ class RapidText:
 
     @classmethod
     def check(cls, settings: Settings) -> Status:
-        """Ready where rapidocr, its bundled weights and onnxruntime are installed."""
+        """Ready where rapidocr, its bundled weights and onnxruntime are installed; not by itself where EasyOCR is, and
+        the settings name languages or models that are EasyOCR's.
+        """
         for package in ("rapidocr", "onnxruntime"):
             spec = find_spec(package)
             if spec is None:
@@ -80,9 +85,10 @@ class RapidText:
                 if not all(any((f / m).is_file() for f in folders) for m in _MODELS):
                     return Status(False, "rapidocr lacks its bundled weights", "pip install --force-reinstall rapidocr")
         try:
-            return Status(True, f"bundled with rapidocr {version('rapidocr')}")
+            bundled = f"bundled with rapidocr {version('rapidocr')}"
         except PackageNotFoundError:
             return Status(False, "rapidocr's installation is damaged", "pip install --force-reinstall rapidocr")
+        return _preferred(settings, bundled)
 
     def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:
         """Where lines of text are, in reading order; small pictures are enlarged first, so that small type is found.
@@ -191,6 +197,29 @@ class RapidText:
                     RapidOCR(params={**_PARAMETERS, "Global.use_det": False, "Global.return_word_box": True}),
                 )
             return self._loaded
+
+
+def _preferred(settings: Settings, bundled: str) -> Status:
+    """Ready, unless another engine suits the settings better and nobody asked for this one by name."""
+    unread = not_bundled(settings.text.languages)
+    if not unread and settings.text.model is None:
+        return Status(True, bundled)
+    reason = (
+        f"{bundled}, which does not read {', '.join(unread)}" if unread else f"{bundled}; text.model is not its own"
+    )
+    other = EasyText.check(settings)
+    if other.ready and settings.engines.text != RapidText.name:
+        return Status(False, f"{reason}; {EasyText.name} does")
+    return Status(True, reason, other.fix)
+
+
+def _gaps(settings: Settings) -> list[str]:
+    """What the user should know about the languages that were asked for."""
+    unread = not_bundled(settings.text.languages)
+    if not unread:
+        return []
+    fix = EasyText.check(settings).fix
+    return [f"on-screen text in {', '.join(unread)} is not read by {RapidText.name}" + (f"; {fix}" if fix else "")]
 
 
 def _crop(image: Image, region: Region) -> Image | None:
