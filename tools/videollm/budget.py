@@ -47,8 +47,9 @@ class Budget:
         smaller = self.smaller(size)
         if smaller is None:
             return False
-        self.size = Size(min(self.size.frames, smaller.frames), min(self.size.pixels, smaller.pixels))
-        return True
+        before = self.size
+        self.size = Size(min(before.frames, smaller.frames), min(before.pixels, smaller.pixels))
+        return self.size != before
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Clip:
     Attributes:
         video: frames x height x width x 3, RGB; None where there are none. A grid is one frame.
         times: of the frames, seconds.
+        shown: how many frames they were before a lone one was doubled.
         columns: of the grid; 0 where it is none.
         scaled: whether the frames were made smaller than they are.
         asked: the prompt with its control tokens made harmless.
@@ -34,6 +35,7 @@ class Clip:
 
     video: NDArray[np.uint8] | None
     times: tuple[float, ...]
+    shown: int
     columns: int
     scaled: bool
     asked: str
@@ -49,7 +51,7 @@ class Clip:
         if self.video is None:
             return Size(0, 0)
         height, width = self.video.shape[1:3]
-        return Size(len(self.times), height * width // (_GRID_SIZE if self.columns else 1))
+        return Size(self.shown, height * width // (_GRID_SIZE if self.columns else 1))
 
 
 def clip(loaded: Loaded, frames: Frames, prompt: str, size: Size) -> Clip:
@@ -60,18 +62,18 @@ def clip(loaded: Loaded, frames: Frames, prompt: str, size: Size) -> Clip:
     frames = thin(sorted(frames, key=lambda frame: frame[0]), most)
     asked = loaded.harmless(prompt)
     if not frames:
-        return Clip(None, (), 0, False, asked)
+        return Clip(None, (), 0, 0, False, asked)
     times, images = tuple(time for time, _ in frames), [image for _, image in frames]
     if loaded.layout == "grid":
         picture, columns = grid(images, times, max(32, int((_GRID_SIZE * size.pixels) ** 0.5)))
-        return Clip(rgb([picture], picture.shape[:2]), times, columns, False, asked)
+        return Clip(rgb([picture], picture.shape[:2]), times, len(times), columns, False, asked)
     height, width = images[0].shape[:2]
     video = rgb(images, fitted(height, width, size.pixels, loaded.multiple))
     if len(times) < loaded.fewest:
         # Families that see frames in pairs refuse a lone one.
         video = np.repeat(video, loaded.fewest, axis=0)
         times = times * loaded.fewest
-    return Clip(video, times, 0, video.shape[1:3] != (height, width), asked)
+    return Clip(video, times, len(frames), 0, video.shape[1:3] != (height, width), asked)
 
 
 def inputs(loaded: Loaded, clips: Sequence[Clip], ending: str = "") -> Any:
