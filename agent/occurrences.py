@@ -82,8 +82,9 @@ def count(plan: Plan, shelf: Shelf) -> Draft | None:
 
 
 def things(plan: Plan, shelf: Shelf) -> Draft | None:
-    """How many things of a sort were detected: one a track, however long it is seen. None where the question counts
-    something else, or tells the things apart by more than what the detector knows."""
+    """How many things of a sort were detected: at least as many as are seen at once, at most as many as were followed,
+    because a thing that comes back after a cut is followed anew. None where the question counts something else, or
+    tells the things apart by more than what the detector knows."""
     if plan.head is None or plan.quoted:
         return None
     found = [line for line in shelf.all_lines if line.stream == "detected" and _match(plan, shelf, line, None) >= _SURE]
@@ -93,8 +94,14 @@ def things(plan: Plan, shelf: Shelf) -> Draft | None:
         return None
     quotes = tuple(quote([line]) for line in found)
     places = listed([at(q.span) for q in quotes[:_MOST]])
-    text = f"{len(quotes)}, as far as they could be told apart: at {places}. {says(quotes[0])}"
-    return Draft(text, str(len(quotes)), quotes[:_MOST], _COUNTED, value=len(quotes))
+    most, once = (
+        len(quotes),
+        max(sum(q.video == r.video and q.span.start <= r.span.start < q.span.end for q in quotes) for r in quotes),
+    )
+    number = str(most) if once == most else f"{once} to {most}"
+    shown = f"{once} at once" if once == most else f"{once} at once, {most} comings and goings"
+    text = f"{number} ({shown}): at {places}. {says(quotes[0])}"
+    return Draft(text, number, quotes[:_MOST], _COUNTED, value=most if once == most else None)
 
 
 def _match(plan: Plan, shelf: Shelf, line: Line, description: str | None) -> float:

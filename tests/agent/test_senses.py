@@ -37,10 +37,12 @@ def test_what_no_caption_tells_is_declined(index: MemoryIndex) -> None:
     assert not ask(index, "What colour is the bicycle?", videos=[1]).answered
 
 
-def test_things_are_counted_once_however_long_they_are_seen(index: MemoryIndex) -> None:
+def test_things_are_counted_by_what_is_seen_at_once_and_in_all(index: MemoryIndex) -> None:
     answer = ask(index, "How many dogs are there?", videos=[1])
-    assert answer.text.startswith("3,")
+    assert answer.text.startswith("1 to 3 (1 at once, 3 comings and goings): at 00:00:21")
     assert {c.kind for c in answer.citations} == {"objects"}
+    both = ask(index, "How many persons are there?", videos=[1])
+    assert both.text.startswith("2 (2 at once): at 00:00:00")
 
 
 def test_a_sound_has_its_time(index: MemoryIndex) -> None:
