@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,6 @@ class SpeechEngine(Engine, Protocol):
         ...
 
 
-@runtime_checkable
 class LotsEngine(SpeechEngine, Protocol):
     """An engine that hears stretches together. It keeps nothing of a video: one engine serves many at a time."""
 
@@ -91,3 +90,8 @@ class LotsEngine(SpeechEngine, Protocol):
             EngineFailed: the recogniser broke.
         """
         ...
+
+
+def hears_lots(engine: SpeechEngine) -> TypeGuard[LotsEngine]:
+    """Whether an engine is of the kind that hears stretches together."""
+    return hasattr(type(engine), "transcribe_many")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from vagent.errors import EngineFailed
-from vagent.tools.speech import LotsEngine, SpeechEngine, Utterance
+from vagent.tools.speech import LotsEngine, SpeechEngine, Utterance, hears_lots
 from vagent.tools.speech.vad import Speech
 from vagent.tools.speech.whisper_languages import Votes
 from vagent.tools.time import Span
@@ -52,7 +52,7 @@ class Listener:
     def language(self) -> str | None:
         """The language that stretches are heard in now; None where that is not known yet, or not asked."""
         engine = self._engine
-        return (engine.language or self._votes.winner) if isinstance(engine, LotsEngine) else None
+        return (engine.language or self._votes.winner) if hears_lots(engine) else None
 
     def offer(self, stretch: Speech) -> list[Heard]:
         """Take the next stretch. What was said in it comes now, or with a later one.
@@ -61,7 +61,7 @@ class Listener:
             EngineUnavailable: the engine cannot run here.
         """
         self._waiting.append(stretch)
-        capacity = self._engine.capacity if isinstance(self._engine, LotsEngine) else 0.0
+        capacity = self._engine.capacity if hears_lots(self._engine) else 0.0
         after = _seconds(self._waiting)
         if after < capacity:
             return []
@@ -80,7 +80,7 @@ class Listener:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return []
-        if not isinstance(self._engine, LotsEngine):
+        if not hears_lots(self._engine):
             return [self._one(stretch) for stretch in waiting]
         try:
             return _paired(waiting, self._hear(self._engine, waiting))
@@ -102,7 +102,7 @@ class Listener:
     def _one(self, stretch: Speech) -> Heard:
         engine, start = self._engine, stretch.span.start
         try:
-            if isinstance(engine, LotsEngine):
+            if hears_lots(engine):
                 return Heard(stretch.span, tuple(engine.transcribe_many([(stretch.samples, start)], self.language)[0]))
             return Heard(stretch.span, tuple(engine.transcribe(stretch.samples, start)))
         except EngineFailed as error:
