@@ -23,7 +23,11 @@ Sense = Literal["speech", "text", "objects", "sounds", "embeddings", "visual", "
 SENSES: tuple[Sense, ...] = get_args(Sense)
 
 ENGINES: Mapping[Sense, Mapping[str, str]] = {
-    "speech": {"pocketsphinx": "vagent.tools.speech.pocketsphinx:PocketSphinx"},
+    "speech": {
+        "faster-whisper": "vagent.tools.speech.faster_whisper:FasterWhisper",
+        "openai-whisper": "vagent.tools.speech.openai_whisper:OpenAIWhisper",
+        "pocketsphinx": "vagent.tools.speech.pocketsphinx:PocketSphinx",
+    },
     "text": {
         "rapidocr": "vagent.tools.text.rapid:RapidText",
         "easyocr": "vagent.tools.text.easy:EasyText",

@@ -21,6 +21,7 @@ from vagent.tools import engines, weights
 from vagent.tools.engines import Status
 from vagent.tools.weights import Need, catalog, hub, local, machine
 from vagent.tools.weights.catalog import catalogue
+from vagent.tools.weights.download import amount
 from vagent.tools.weights.machine import Machine
 
 GB = 10**9
@@ -97,6 +98,18 @@ class TestCatalogue:
         for one in catalogue().sets.values():
             memory = one.memory or 8 * GB
             assert all(catalogue().models[name].memory < memory for name in one.models.values()), one.name
+
+    def test_the_documentation_shows_the_sets(self) -> None:
+        text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+        for one in catalogue().sets.values():
+            (row,) = (line for line in text.splitlines() if line.startswith(f"| `{one.name}` |"))
+            cells = [cell.strip() for cell in row.strip("|").split("|")]
+            size = amount(sum(catalogue().models[name].size for name in one.models.values()))
+            assert cells[2:] == [*one.models.values(), size]
+
+    def test_every_engine_of_every_model_exists(self) -> None:
+        for one in catalogue().models.values():
+            assert set(one.engines) <= set(engines.names(one.sense)), one.name
 
     def test_hub_ids_are_there_once(self) -> None:
         ids = [one.hub for one in catalogue().models.values() if one.hub]
