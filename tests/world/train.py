@@ -15,8 +15,11 @@ def main() -> None:
     parser.add_argument("model", choices=["videollm", "siglip", "detector"])
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--steps", type=int, help="how long; default: as the committed checkpoint was trained")
-    parser.add_argument("--start", type=Path, help="videollm: a checkpoint to go on from")
-    parser.add_argument("--first", type=int, default=0, help="videollm: seed of the first scene")
+    parser.add_argument("--start", type=Path, help="videollm, detector: a checkpoint to go on from")
+    parser.add_argument("--first", type=int, default=0, help="videollm, detector: seed of the first scene")
+    parser.add_argument("--whole", type=float, help="videollm: how many prompts are the product's, word by word")
+    parser.add_argument("--letters", type=float, default=0.35, help="videollm: how many questions come with options")
+    parser.add_argument("--seeing", type=int, default=1200, help="videollm: steps of the vision tower alone, before")
     parser.add_argument("--rate", type=float, help="videollm: highest learning rate")
     given = parser.parse_args()
 
@@ -25,8 +28,16 @@ def main() -> None:
     torch.set_num_threads(1)  # two threads on two busy cores are slower than one
     steps = {} if given.steps is None else {"steps": given.steps}
     rest = {}
+    if given.model == "detector":
+        rest = {"start": given.start} | ({"first": given.first} if given.first else {})
     if given.model == "videollm":
-        rest = {"start": given.start, "first": given.first} | ({"lr": given.rate} if given.rate else {})
+        rest = {
+            "start": given.start,
+            "first": given.first,
+            "whole": given.whole,
+            "letters": given.letters,
+            "seeing": given.seeing,
+        } | ({"lr": given.rate} if given.rate else {})
     import_module(f"tests.world.train_{given.model}").train(given.out, **steps, **rest)
 
 

@@ -20,13 +20,28 @@ SIZE = {"height": 96, "width": 128}
 NAMES = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
 
 
-def train(out: Path, steps: int = 2000, batch: int = 16, count: int = 8000, lr: float = 7e-4) -> None:
-    """Train and write a checkpoint to ``out``, with ``log.csv`` beside it."""
+def train(
+    out: Path,
+    steps: int = 4500,
+    batch: int = 16,
+    count: int = 8000,
+    lr: float = 1e-3,
+    start: Path | None = None,
+    first: int = 100_000,
+) -> None:
+    """Train and write a checkpoint to ``out``, with ``log.csv`` beside it.
+
+    Args:
+        start: a checkpoint to go on from.
+        first: seed of the first scene.
+    """
     torch.manual_seed(SEED)
     cv2.setNumThreads(1)
     out.mkdir(parents=True, exist_ok=True)
     processor, model = build()
-    shown = pictures(range(100_000, 100_000 + count))
+    if start is not None:
+        model = type(model).from_pretrained(start).train()
+    shown = pictures(range(first, first + count))
     pixels = torch.cat([_pixels(processor, shown[i : i + 200]) for i in range(0, count, 200)])
     truth = [_labels(p) for p in shown]
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=1e-3)
@@ -39,7 +54,8 @@ def train(out: Path, steps: int = 2000, batch: int = 16, count: int = 8000, lr: 
         for group in optimizer.param_groups:
             group["lr"] = rate
         chosen = rng.integers(count, size=batch)
-        loss = model(pixel_values=pixels[chosen].float(), labels=[truth[int(i)] for i in chosen]).loss
+        labels = [truth[int(i)] for i in chosen]
+        loss = model(**_turned(pixels[chosen].float(), labels, bool(step % 2))).loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -91,6 +107,15 @@ def build() -> tuple[Any, Any]:
 def _pixels(processor: Any, shown: list[Picture]) -> Any:
     images = [np.ascontiguousarray(p.image[:, :, ::-1]) for p in shown]
     return processor(images, return_tensors="pt")["pixel_values"].half()
+
+
+def _turned(pixels: Any, labels: list[dict[str, Any]], mirrored: bool) -> dict[str, Any]:
+    """The batch, or its mirror picture: all shapes are the same on both sides."""
+    if not mirrored:
+        return {"pixel_values": pixels, "labels": labels}
+    flip, keep = torch.tensor([1.0, 0, 0, 0]), torch.tensor([-1.0, 1, 1, 1])
+    other = [{"class_labels": one["class_labels"], "boxes": flip + keep * one["boxes"]} for one in labels]
+    return {"pixel_values": pixels.flip(-1), "labels": other}
 
 
 def _labels(shown: Picture) -> dict[str, Any]:
