@@ -72,7 +72,7 @@ def _moving(way: str, *, full: bool) -> str:
 def evidence(rng: np.random.Generator, start: float, end: float) -> str:
     """Lines as the product quotes them: none, or some; true for this clip or not."""
     lines = []
-    for time in sorted(rng.uniform(start, end, int(rng.choice([0, 0, 1, 1, 2, 3])))):
+    for time in sorted(rng.uniform(start, end, int(rng.choice([0, 0, 0, 1, 1, 2, 3, 6])))):
         thing = f"{rng.choice(list(COLOURS))} {rng.choice(SHAPES)}"
         text = {
             0: f"A {thing} {rng.choice(['moves left', 'moves up', 'stands still', 'moves right', 'moves down'])}.",

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.world import prompts
-from tests.world.scenes import COLOURS, HEIGHT, SHAPES, WIDTH, Image, Scene, draw, scene
+from tests.world.scenes import COLOURS, DIRECTIONS, HEIGHT, SHAPES, WIDTH, Image, Scene, draw, scene
 from tests.world.tiny_qwen import CELL
 from tests.world.words import caption, questions
 
+MOTIONS = (*DIRECTIONS, "still")
 ROOM = 330  # tokens of questions in one sequence: attention costs by the square of it
 HELD_OUT = 10_000_000  # seeds from here on are never trained on
 DESCRIBE = (
@@ -30,11 +31,10 @@ def kept(image: Image, quality: int = 80) -> Image:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
-def times(rng: np.random.Generator, made: Scene, most: int = 10) -> list[float]:
-    """About one moment a second, from a random phase; sometimes fewer or denser."""
-    step = float(rng.choice([1.0, 1.0, 1.0, 1.0, 0.8, made.duration / 8]))
-    at = np.arange(rng.uniform(0.02, min(step, 1.0) - 0.02), made.duration - 0.02, step)
-    return [float(t) for t in at[:: max(1, -(-len(at) // most))]]
+def times(rng: np.random.Generator, made: Scene) -> list[float]:
+    """About one moment a second, from a random phase; sometimes others."""
+    step = float(rng.choice([1.0, 0.8, made.duration / 8, 0.5], p=[0.64, 0.15, 0.15, 0.06]))
+    return [float(t) for t in np.arange(rng.uniform(0.02, min(step, 1.0) - 0.02), made.duration - 0.02, step)]
 
 
 def metadata(at: list[float], duration: float, height: int = HEIGHT, width: int = WIDTH) -> dict[str, Any]:
@@ -56,9 +56,10 @@ class Sample:
 
     prefix: list[int]
     branches: list[tuple[list[int], list[int]]]
+    marks: list[dict[int, int]]  # of each branch: places in the prompt, and the token that says whether it is right
     pixels: Any
     grid: Any
-    cells: NDArray[np.float32]  # pair x cell x picture x (colour, shape, across, down); -1 where no middle is
+    cells: NDArray[np.float32]  # pair x cell x picture x (colour, shape, motion, across, down); -1: no middle there
 
 
 def clip(rng: np.random.Generator, made: Scene) -> tuple[list[float], NDArray[np.uint8]]:
@@ -70,12 +71,19 @@ def clip(rng: np.random.Generator, made: Scene) -> tuple[list[float], NDArray[np
 
 
 def asked(
-    rng: np.random.Generator, made: Scene, at: list[float], offset: float, most: int = 6, whole: float = 0.1
-) -> Iterator[tuple[str, str]]:
-    """Pairs of prompt and answer.
+    rng: np.random.Generator,
+    made: Scene,
+    at: list[float],
+    offset: float,
+    most: int = 6,
+    whole: float = 0.1,
+    letters: float = 0.35,
+) -> Iterator[tuple[str, str, str]]:
+    """Prompt, answer, and the options that stand in the prompt.
 
     Args:
         whole: how many of the prompts are the product's, word by word; most others are the bare question.
+        letters: how many of the questions come with options.
     """
     shown = [t + offset for t in at]
     stretch = (shown, offset, offset + made.duration)
@@ -83,7 +91,7 @@ def asked(
     for index in rng.permutation(len(pool))[:most]:
         question = pool[int(index)]
         said = prompts.evidence(rng, *stretch[1:])
-        if question.wrong and rng.random() < 0.35:
+        if question.wrong and rng.random() < letters:
             listed, answer = prompts.options(rng, question)
             asking = prompts.choose(*stretch, question.text, listed, said)
             bare = (
@@ -91,13 +99,14 @@ def asked(
             )
             keep = [question.text, listed]
         else:
+            listed = ""
             asking, answer, keep = prompts.look(*stretch, question.text, said), question.answer, [question.text]
             bare = f"Question: {question.text}" if rng.random() < 0.7 else question.text
-        yield _form(rng, whole, asking, bare, keep), answer
+        yield _form(rng, whole, asking, bare, keep), answer, listed
     words = int(rng.choice([40, 60, 60, 80, 100]))
     asking = prompts.describe(*stretch, prompts.evidence(rng, *stretch[1:]), words)
     keep = [f"Describe in at most {words} words what the pictures show"]
-    yield _form(rng, whole, asking, str(rng.choice([*keep, *DESCRIBE])), keep), caption(made)
+    yield _form(rng, whole, asking, str(rng.choice([*keep, *DESCRIBE])), keep), caption(made), ""
 
 
 def _form(rng: np.random.Generator, whole: float, asking: str, bare: str, keep: list[str]) -> str:
@@ -107,7 +116,7 @@ def _form(rng: np.random.Generator, whole: float, asking: str, bare: str, keep: 
     return prompts.worn(rng, asking, keep) if drawn < whole + 0.15 else bare
 
 
-def sample(seed: int, processor: Any, whole: float = 0.1) -> Sample:
+def sample(seed: int, processor: Any, whole: float = 0.1, letters: float = 0.35) -> Sample:
     """The training material of a seed."""
     rng = np.random.default_rng((seed, 1))
     made = scene(seed)
@@ -126,27 +135,48 @@ def sample(seed: int, processor: Any, whole: float = 0.1) -> Sample:
     ids = inputs["input_ids"][0].tolist()
     words = processor.tokenizer
     prefix = ids[: len(ids) - 1 - ids[::-1].index(words.convert_tokens_to_ids("<|vision_end|>")) + 1]
-    branches = []
+    branches, marks = [], []
     room = ROOM
-    for prompt, answer in asked(rng, made, at, offset, whole=whole):
+    for prompt, answer, listed in asked(rng, made, at, offset, whole=whole, letters=letters):
         said = words(f"{prompt}<|im_end|>\n<|im_start|>assistant\n")["input_ids"]
         told = words(f"{answer}<|im_end|>")["input_ids"]
         room -= len(said) + len(told)
         if room > 0 or not branches:
             branches.append((said, told))
-    return Sample(prefix, branches, inputs["pixel_values_videos"], inputs["video_grid_thw"], cells(made, at))
+            marks.append(_marks(words, prompt, listed, answer))
+    return Sample(prefix, branches, marks, inputs["pixel_values_videos"], inputs["video_grid_thw"], cells(made, at))
+
+
+def _marks(words: Any, prompt: str, listed: str, answer: str) -> dict[int, int]:
+    """At the last token of each option, the token "yes" for the right one and "no" for the others.
+
+    The model is trained to foretell them there, although nobody asks for them: finding the letter is easy when each
+    option already knows whether it is right, and next to impossible to learn in an hour when it does not.
+    """
+    if not listed:
+        return {}
+    yes, no = (words(f"A. {word}")["input_ids"][-1] for word in ("yes", "no"))
+    ends = [end for _, end in words(prompt, return_offsets_mapping=True)["offset_mapping"]]
+    at, found = prompt.index(listed), {}
+    for line in listed.split("\n"):
+        at += len(line)
+        found[ends.index(at)] = yes if line[0] == answer else no
+        at += 1
+    return found
 
 
 def cells(made: Scene, at: list[float]) -> NDArray[np.float32]:
     """Where the middles of things lie on the grid of visual tokens: what the first minutes of training look at."""
     at = at + at[-1:] * (len(at) % 2)
     rows, columns = HEIGHT // 4 // CELL, WIDTH // 4 // CELL
-    found = np.full((len(at), rows, columns, 4), -1.0, np.float32)
+    found = np.full((len(at), rows, columns, 5), -1.0, np.float32)
     for n, time in enumerate(at):
         for thing in made.things:
             if thing.seen(time):
                 x, y = (v / 4 / CELL for v in thing.place(time))
                 column, row = min(int(x), columns - 1), min(int(y), rows - 1)
-                kind = (list(COLOURS).index(thing.colour), SHAPES.index(thing.shape))
+                # How it moves can be seen where it is in both pictures of the pair.
+                moving = MOTIONS.index(thing.motion) if thing.seen(at[n ^ 1]) and at[n] != at[n ^ 1] else -1
+                kind = (list(COLOURS).index(thing.colour), SHAPES.index(thing.shape), moving)
                 found[n, row, column] = (*kind, x - column, y - row)
-    return found.reshape(len(at) // 2, 2, rows * columns, 4).transpose(0, 2, 1, 3)
+    return found.reshape(len(at) // 2, 2, rows * columns, 5).transpose(0, 2, 1, 3)

@@ -26,17 +26,29 @@ from tests.world.samples import Sample
 from tests.world.scenes import COLOURS, SHAPES, draw, scene
 
 SEED = 20
+Mix = tuple[float | None, float]
 GROUP = 4  # batches that are made together and sorted by length
 
 
 def train(
-    out: Path, steps: int = 1500, batch: int = 16, lr: float = 1.5e-3, start: Path | None = None, first: int = 0
+    out: Path,
+    steps: int = 1500,
+    batch: int = 16,
+    lr: float = 1.5e-3,
+    start: Path | None = None,
+    first: int = 0,
+    whole: float | None = None,
+    letters: float = 0.35,
+    seeing: int = 1200,
 ) -> None:
     """Train and write a checkpoint to ``out``, with ``log.csv`` beside it.
 
     Args:
         start: a checkpoint to go on from.
         first: seed of the first scene; a run that goes on should not see the same ones again.
+        letters: how many of the questions come with options.
+        seeing: steps that the vision tower trains alone before.
+        whole: how many of the prompts are the product's, word by word; None: few at first, then more and more.
     """
     torch.manual_seed(SEED)
     out.mkdir(parents=True, exist_ok=True)
@@ -52,24 +64,24 @@ def train(
         betas=(0.9, 0.98),
     )
     _quick_vision(model)
-    if start is None:
-        see(model, look, processor, out)
+    if seeing:
+        see(model, look, processor, out, seeing)
     log = (out / "log.csv").open("w", encoding="utf-8")
     log.write("step,seconds,rate,loss,seeing\n")
     begun, recent = time.monotonic(), []
-    for step, batch_ in enumerate(batches(processor, steps, batch, first)):
+    for step, batch_ in enumerate(batches(processor, steps, batch, first, (whole, letters))):
         part = step / steps
-        warm = min(1.0, (step + 1) / 150)
+        warm = min(1.0, (step + 1) / (150 if start is None else 40))
         rate = lr * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * part)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        weight = max(0.0, 1.0 - part / 0.5)
-        loss, seeing = losses(model, look, batch_, seeing=weight > 0)
+        weight = max(0.0, 1.0 - part / 0.5) if seeing else 0.0
+        loss, seen = losses(model, look, batch_, looking=weight > 0)
         optimizer.zero_grad(set_to_none=True)
-        (loss + weight * seeing).backward()
+        (loss + weight * seen).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        recent.append((float(loss.detach()), float(seeing.detach())))
+        recent.append((float(loss.detach()), float(seen.detach())))
         if (step + 1) % 25 == 0:
             a, b = np.mean(recent, axis=0)
             recent = []
@@ -90,7 +102,7 @@ def see(model: Any, look: Any, processor: Any, out: Path, steps: int = 1200, bat
     optimizer = torch.optim.AdamW(weights, lr=lr, betas=(0.9, 0.98), weight_decay=0.05)
     random = np.random.default_rng(SEED)
     log = (out / "seeing.csv").open("w", encoding="utf-8")
-    log.write("step,seconds,found,colour,shape,place\n")
+    log.write("step,seconds,found,colour,shape,motion,place\n")
     for step in range(steps):
         rate = lr * min(1.0, (step + 1) / 100) * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         for group in optimizer.param_groups:
@@ -158,7 +170,7 @@ def corpus(count: int = 600) -> Iterator[str]:
         made = scene(seed)
         at = samples.times(rng, made)
         for pair in samples.asked(rng, made, at, float(rng.uniform(0, 7200)), whole=0.3):
-            yield from pair
+            yield from pair[:2]
 
 
 def save(model: Any, processor: Any, out: Path) -> None:
@@ -172,8 +184,8 @@ def save(model: Any, processor: Any, out: Path) -> None:
 class _Making(torch.utils.data.Dataset):  # type: ignore[type-arg]
     """Batches by number; scene ``i`` is always the same."""
 
-    def __init__(self, processor: Any, steps: int, batch: int, first: int) -> None:
-        self.processor, self.steps, self.batch, self.first = processor, steps, batch, first
+    def __init__(self, processor: Any, steps: int, batch: int, first: int, mix: Mix) -> None:
+        self.processor, self.steps, self.batch, self.first, self.mix = processor, steps, batch, first, mix
 
     def __len__(self) -> int:
         return -(-self.steps // GROUP)
@@ -182,19 +194,19 @@ class _Making(torch.utils.data.Dataset):  # type: ignore[type-arg]
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
         part = index * GROUP / self.steps
-        whole = 0.06 if part < 0.5 else 0.06 + 0.5 * (part - 0.5)
+        whole = 0.06 + 0.5 * max(0.0, part - 0.5) if self.mix[0] is None else self.mix[0]
         size = self.batch * GROUP
         seeds = range(self.first + index * size, self.first + (index + 1) * size)
-        made = [samples.sample(seed, self.processor, whole) for seed in seeds]
+        made = [samples.sample(seed, self.processor, whole, self.mix[1]) for seed in seeds]
         made.sort(key=lambda s: sum(len(a) + len(b) for a, b in s.branches))
         found = [collate(made[i : i + self.batch]) for i in range(0, size, self.batch)]
         return [found[int(i)] for i in np.random.default_rng(index).permutation(GROUP)]
 
 
-def batches(processor: Any, steps: int, batch: int, first: int) -> Iterator[dict[str, Any]]:
+def batches(processor: Any, steps: int, batch: int, first: int, mix: Mix) -> Iterator[dict[str, Any]]:
     """Batches as another process makes them, in a fixed order."""
     loader = torch.utils.data.DataLoader(
-        _Making(processor, steps, batch, first), batch_size=None, num_workers=1, prefetch_factor=3
+        _Making(processor, steps, batch, first, mix), batch_size=None, num_workers=1, prefetch_factor=3
     )
     left = steps
     for group in loader:
@@ -232,12 +244,12 @@ def _row(made: Sample) -> tuple[list[int], list[int], Any, list[int]]:
     tokens, branch, wanted = list(made.prefix), [0] * len(made.prefix), [-100] * len(made.prefix)
     place, after = _prefix_places(made.prefix, pad, made.grid[0].tolist())
     positions = [place]
-    for n, (prompt, answer) in enumerate(made.branches, 1):
+    for n, ((prompt, answer), marks) in enumerate(zip(made.branches, made.marks, strict=True), 1):
         both = prompt + answer
         tokens += both
         branch += [n] * len(both)
         # The token before is the one that has to foretell it.
-        wanted += [-100] * (len(prompt) - 1) + answer + [-100]
+        wanted += [marks.get(i, -100) for i in range(len(prompt) - 1)] + answer + [-100]
         positions.append(np.broadcast_to(after + np.arange(len(both)), (3, len(both))))
     return tokens, branch, np.concatenate(positions, axis=1), wanted
 
@@ -258,33 +270,37 @@ def _prefix_places(tokens: list[int], pad: int, grid: list[int]) -> tuple[Any, i
     return found, at
 
 
+_SIZES = [len(COLOURS), len(SHAPES), len(samples.MOTIONS), 2]
+
+
 class _Looking(nn.Module):
     """The head of the first part: from each visual token, what has its middle there in each of the two pictures."""
 
     def __init__(self, wide: int) -> None:
         super().__init__()
-        self.out = nn.Linear(wide, 2 * (1 + len(COLOURS) + len(SHAPES) + 2))
+        self.out = nn.Linear(wide, 2 * (1 + sum(_SIZES)))
 
     def forward(self, visual: Any, cells: Any) -> Any:
         return sum(self.parts(visual, cells))
 
-    def parts(self, visual: Any, cells: Any) -> tuple[Any, Any, Any, Any]:
-        """Losses: whether there is a thing, its colour, its shape, where in the cell."""
-        said = self.out(visual.float()).view(-1, 2, 1 + len(COLOURS) + len(SHAPES) + 2)
-        true = cells.reshape(-1, 2, 4)
+    def parts(self, visual: Any, cells: Any) -> tuple[Any, ...]:
+        """Losses: whether there is a thing, its colour, its shape, how it moves, where in the cell."""
+        said = self.out(visual.float()).view(-1, 2, 1 + sum(_SIZES))
+        true = cells.reshape(-1, 2, 5)
         there = true[..., 0] >= 0
         found = nn.functional.binary_cross_entropy_with_logits(said[..., 0], there.float())
         said, true = said[there], true[there]
-        colours, shapes, place = said[:, 1:].split([len(COLOURS), len(SHAPES), 2], dim=1)
+        colours, shapes, motions, place = said[:, 1:].split(_SIZES, dim=1)
         return (
             4 * found,
             nn.functional.cross_entropy(colours, true[:, 0].long()),
             nn.functional.cross_entropy(shapes, true[:, 1].long()),
-            2 * (place - true[:, 2:]).abs().mean(),
+            nn.functional.cross_entropy(motions, true[:, 2].long(), ignore_index=-1),
+            2 * (place - true[:, 3:]).abs().mean(),
         )
 
 
-def losses(model: Any, look: Any, made: dict[str, Any], *, seeing: bool) -> tuple[Any, Any]:
+def losses(model: Any, look: Any, made: dict[str, Any], *, looking: bool) -> tuple[Any, Any]:
     """Of the answers, and of seeing."""
     branch = made["branch"]
     n = branch.shape[1]
@@ -306,7 +322,7 @@ def losses(model: Any, look: Any, made: dict[str, Any], *, seeing: bool) -> tupl
         told = made["wanted"] >= 0
         logits = model.lm_head(hidden[told])
     loss = nn.functional.cross_entropy(logits.float(), made["wanted"][told])
-    return loss, look(seen.pooler_output, made["cells"]) if seeing else loss.new_zeros(())
+    return loss, look(seen.pooler_output, made["cells"]) if looking else loss.new_zeros(())
 
 
 def _quick_vision(model: Any) -> None:
