@@ -56,7 +56,7 @@ class Sample:
 
     prefix: list[int]
     branches: list[tuple[list[int], list[int]]]
-    marks: list[dict[int, int]]  # of each branch: places in the prompt, and the token that says whether it is right
+    marks: list[dict[int, int]]  # of each branch: last tokens of options, and whether each is right (1 or 0)
     pixels: Any
     grid: Any
     cells: NDArray[np.float32]  # pair x cell x picture x (colour, shape, motion, across, down); -1: no middle there
@@ -148,19 +148,14 @@ def sample(seed: int, processor: Any, whole: float = 0.1, letters: float = 0.35)
 
 
 def _marks(words: Any, prompt: str, listed: str, answer: str) -> dict[int, int]:
-    """At the last token of each option, the token "yes" for the right one and "no" for the others.
-
-    The model is trained to foretell them there, although nobody asks for them: finding the letter is easy when each
-    option already knows whether it is right, and next to impossible to learn in an hour when it does not.
-    """
+    """Where the last token of each option stands, and 1 for the right one, 0 for the others."""
     if not listed:
         return {}
-    yes, no = (words(f"A. {word}")["input_ids"][-1] for word in ("yes", "no"))
     ends = [end for _, end in words(prompt, return_offsets_mapping=True)["offset_mapping"]]
     at, found = prompt.index(listed), {}
     for line in listed.split("\n"):
         at += len(line)
-        found[ends.index(at)] = yes if line[0] == answer else no
+        found[ends.index(at)] = int(line[0] == answer)
         at += 1
     return found
 

@@ -21,11 +21,12 @@ def main() -> None:
     parser.add_argument("--letters", type=float, default=0.35, help="videollm: how many questions come with options")
     parser.add_argument("--seeing", type=int, default=1200, help="videollm: steps of the vision tower alone, before")
     parser.add_argument("--rate", type=float, help="videollm: highest learning rate")
+    parser.add_argument("--threads", type=int, default=1, help="two are slower than one where others compute as well")
     given = parser.parse_args()
 
     import torch
 
-    torch.set_num_threads(1)  # two threads on two busy cores are slower than one
+    torch.set_num_threads(given.threads)
     steps = {} if given.steps is None else {"steps": given.steps}
     rest = {}
     if given.model == "detector":

@@ -5,6 +5,7 @@ What makes it quick enough for two processor cores:
   the pictures are looked at once for all of them;
 - at first the vision tower alone learns to say where which thing is (through a head that is thrown away afterwards),
   which takes minutes; through the few tokens of the answers it would take most of an hour;
+- each option has to know whether it is right before anybody asks for its letter (another head that is thrown away);
 - most prompts are the bare question at first, the product's whole prompt comes later.
 """
 
@@ -75,7 +76,7 @@ def train(
         rate = lr * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * part)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        weight = max(0.0, 1.0 - part / 0.5) if seeing else 0.0
+        weight = max(0.2, 1.0 - part / 0.5) if seeing else 0.0
         loss, seen = losses(model, look, batch_, looking=weight > 0)
         optimizer.zero_grad(set_to_none=True)
         (loss + weight * seen).backward()
@@ -224,24 +225,28 @@ def collate(made: list[Sample]) -> dict[str, Any]:
     branch = torch.full((len(rows), longest), -1)
     places = torch.zeros(3, len(rows), longest, dtype=torch.long)
     wanted = torch.full((len(rows), longest), -100)
-    for i, (tokens, branches, position, answer) in enumerate(rows):
+    rightness = torch.full((len(rows), longest), -1)
+    for i, (tokens, branches, position, answer, right) in enumerate(rows):
         n = len(tokens)
         ids[i, :n], branch[i, :n] = torch.tensor(tokens), torch.tensor(branches)
+        rightness[i, :n] = torch.tensor(right)
         places[:, i, :n], wanted[i, :n] = torch.from_numpy(position), torch.tensor(answer)
     return {
         "ids": ids,
         "branch": branch,
         "places": places,
         "wanted": wanted,
+        "rightness": rightness,
         "pixels": torch.cat([s.pixels for s in made]),
         "grid": torch.cat([s.grid for s in made]),
         "cells": torch.from_numpy(np.concatenate([s.cells for s in made])),
     }
 
 
-def _row(made: Sample) -> tuple[list[int], list[int], Any, list[int]]:
+def _row(made: Sample) -> tuple[list[int], list[int], Any, list[int], list[int]]:
     pad = 6  # <|video_pad|>
     tokens, branch, wanted = list(made.prefix), [0] * len(made.prefix), [-100] * len(made.prefix)
+    rightness = [-1] * len(made.prefix)
     place, after = _prefix_places(made.prefix, pad, made.grid[0].tolist())
     positions = [place]
     for n, ((prompt, answer), marks) in enumerate(zip(made.branches, made.marks, strict=True), 1):
@@ -249,9 +254,10 @@ def _row(made: Sample) -> tuple[list[int], list[int], Any, list[int]]:
         tokens += both
         branch += [n] * len(both)
         # The token before is the one that has to foretell it.
-        wanted += [marks.get(i, -100) for i in range(len(prompt) - 1)] + answer + [-100]
+        rightness += [marks.get(i, -1) for i in range(len(prompt))] + [-1] * len(answer)
+        wanted += [-100] * (len(prompt) - 1) + answer + [-100]
         positions.append(np.broadcast_to(after + np.arange(len(both)), (3, len(both))))
-    return tokens, branch, np.concatenate(positions, axis=1), wanted
+    return tokens, branch, np.concatenate(positions, axis=1), wanted, rightness
 
 
 def _prefix_places(tokens: list[int], pad: int, grid: list[int]) -> tuple[Any, int]:
@@ -270,6 +276,7 @@ def _prefix_places(tokens: list[int], pad: int, grid: list[int]) -> tuple[Any, i
     return found, at
 
 
+_MIDDLE = 3  # the layer behind which each option should know whether it is right, so that the next can look it up
 _SIZES = [len(COLOURS), len(SHAPES), len(samples.MOTIONS), 2]
 
 
@@ -278,6 +285,7 @@ class _Looking(nn.Module):
 
     def __init__(self, wide: int) -> None:
         super().__init__()
+        self.right = nn.Linear(wide, 1)  # from an option's last token in the middle of the model: whether it is right
         self.out = nn.Linear(wide, 2 * (1 + sum(_SIZES)))
 
     def forward(self, visual: Any, cells: Any) -> Any:
@@ -306,6 +314,9 @@ def losses(model: Any, look: Any, made: dict[str, Any], *, looking: bool) -> tup
     n = branch.shape[1]
     own = (branch[:, None, :] == branch[:, :, None]) | ((branch[:, None, :] == 0) & (branch[:, :, None] > 0))
     mask = (own & torch.ones(n, n, dtype=torch.bool).tril())[:, None]
+    middle: list[Any] = []
+    layer = model.model.language_model.layers[_MIDDLE]
+    hook = layer.register_forward_hook(lambda _, __, out: middle.append(out))
     with torch.autocast("cpu", torch.bfloat16):
         seen = model.model.visual(made["pixels"], grid_thw=made["grid"])
         inputs = model.model.language_model.embed_tokens(made["ids"])
@@ -321,7 +332,12 @@ def losses(model: Any, look: Any, made: dict[str, Any], *, looking: bool) -> tup
         ).last_hidden_state
         told = made["wanted"] >= 0
         logits = model.lm_head(hidden[told])
+    hook.remove()
     loss = nn.functional.cross_entropy(logits.float(), made["wanted"][told])
+    options = made["rightness"] >= 0
+    if options.any():
+        said = look.right(middle[0][options].float())[:, 0]
+        loss = loss + 0.15 * nn.functional.binary_cross_entropy_with_logits(said, made["rightness"][options].float())
     return loss, look(seen.pooler_output, made["cells"]) if looking else loss.new_zeros(())
 
 
