@@ -10,6 +10,7 @@ Nodes are plain functions of state and runtime that return what they change.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -114,6 +115,7 @@ def look_again(state: State, runtime: Runtime[Context]) -> State:
     if not isinstance(action, actions.Look) or context.videollm is None or looks >= context.index.settings.agent.looks:
         return {"steps": [_step(action, "no further looks", started)]}
     span = Span(action.start, max(action.start, action.end))
+    told = len(getattr(context.videollm, "notices", ()))
     options = [choices.without_label(c) for c in state.get("choices", ())]
     try:
         seen = look.look(context.videollm, context.shelf(state), action.video, span, action.question, options)
@@ -124,7 +126,8 @@ def look_again(state: State, runtime: Runtime[Context]) -> State:
             "steps": [_step(action, f"failed: {error}", started)],
         }
     result = f"{seen.frames} pictures: " + ("something was seen" if seen.text else "not shown")
-    return {"looks": [seen], "steps": [_step(action, result, started)]}
+    notices = tuple(getattr(context.videollm, "notices", ())[told:])
+    return {"looks": [seen], "steps": [replace(_step(action, result, started), notices=notices)]}
 
 
 def verify(state: State, runtime: Runtime[Context]) -> State:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vagent.agent.hints import clocks
 from vagent.agent.shelf import Shelf
+from vagent.index.pictures import inside
 from vagent.prompts import fill, marker
 from vagent.tools.media.frames import unjpeg
 from vagent.tools.safe import safe, safe_lines
@@ -65,7 +66,7 @@ def look(engine: Looker, shelf: Shelf, video: int, span: Span, question: str, op
     settings = shelf.index.settings.agent
     span = shelf.clamp(Span(span.start, min(span.end, span.start + settings.look_seconds)))
     kept = shelf.index.pictures(video, _times(span, settings.frames))[: settings.frames]
-    frames = [(time, unjpeg(jpeg)) for time, jpeg in kept]
+    frames = [(time, unjpeg(jpeg)) for time, jpeg in inside(kept, span)]
     if not frames:
         return Seen(video, span, question, "", 0)
     times = [time for time, _ in frames]

@@ -62,12 +62,17 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing the agent did: the action's name, its arguments and what came of it, in words."""
+    """One thing the agent did: the action's name, its arguments and what came of it, in words.
+
+    Attributes:
+        notices: what an engine had to tell, for instance that it was shown less because memory is short.
+    """
 
     action: str
     arguments: Mapping[str, Any]
     result: str
     seconds: float
+    notices: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``ask --json`` prints for one step."""
@@ -76,6 +81,7 @@ class Step:
             "arguments": dict(self.arguments),
             "result": self.result,
             "seconds": round(self.seconds, 3),
+            **({"notices": list(self.notices)} if self.notices else {}),
         }
 
 
@@ -103,6 +109,11 @@ class Answer:
     engines: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     leads: tuple[Citation, ...] = ()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What engines had to tell on the way, once each."""
+        return tuple(dict.fromkeys(notice for step in self.steps for notice in step.notices))
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``ask --json`` prints; JSON values only."""

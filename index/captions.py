@@ -13,6 +13,7 @@ from typing import Any
 
 from vagent.errors import EngineError, EngineFailed
 from vagent.index.job import Job
+from vagent.index.pictures import inside
 from vagent.index.records import Clip, Evidence, Kind
 from vagent.prompts import fill, marker
 from vagent.tools.media.frames import unjpeg
@@ -132,8 +133,7 @@ def _frames(job: Job, span: Span) -> Frames:
     count = max(1, min(job.settings.captions.frames, round(span.duration * job.settings.media.sample_fps)))
     step = span.duration / count
     kept = job.pictures.nearest([span.start + (i + 0.5) * step for i in range(count)])
-    inside = [(time, jpeg) for time, jpeg in kept if span.start <= time < span.end] or kept[-1:]
-    return [(time, unjpeg(jpeg)) for time, jpeg in inside]
+    return [(time, unjpeg(jpeg)) for time, jpeg in inside(kept, span)]
 
 
 def _batches(clips: Sequence[Clip], size: int) -> Iterator[Sequence[Clip]]:

@@ -11,8 +11,15 @@ from contextlib import closing
 from pathlib import Path
 
 from vagent.errors import StorageError
+from vagent.tools.time import Span
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS pictures (time REAL PRIMARY KEY, jpeg BLOB NOT NULL) WITHOUT ROWID"
+
+
+def inside(kept: Sequence[tuple[float, bytes]], span: Span) -> list[tuple[float, bytes]]:
+    """The pictures taken within a stretch. One from before it may show the scene before a cut: it is taken only where
+    there is no other."""
+    return [(time, jpeg) for time, jpeg in kept if span.start <= time < span.end] or list(kept[-1:])
 
 
 class Pictures:

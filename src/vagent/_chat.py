@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vagent import _render
+from vagent import _progress, _render
 from vagent.errors import QuestionError
 
 if TYPE_CHECKING:
@@ -32,4 +32,5 @@ def chat(with_videos: Chat, *, json: bool) -> None:
         except QuestionError as error:
             typer.echo(f"vagent: {error}", err=True)
             continue
+        _progress.note(given.notices)
         typer.echo(_render.as_json_lines([given.to_dict()]) if json else _render.answer(given) + "\n")

@@ -105,6 +105,12 @@ def tell(reports: Sequence[Report]) -> None:
             _line(f"notice: {safe(Path(report.path).name)}: {safe(notice)}")
 
 
+def note(notices: Sequence[str]) -> None:
+    """What engines had to tell while a question was answered."""
+    for notice in notices:
+        _line(f"notice: {safe(notice)}")
+
+
 def _line(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()

@@ -106,7 +106,7 @@ def ask(
 
     A video that is not in the library yet is indexed first, once.
     """
-    from vagent import _chat, _render
+    from vagent import _chat, _progress, _render
 
     source, question = _whom(source, question, library)
     with _open(library, preset, engine, find) as opened:
@@ -121,6 +121,7 @@ def ask(
             _chat.chat(opened.chat(source=source, start=start, until=until), json=json)
             return
         answer = opened.ask(question, **options)
+        _progress.note(answer.notices)
         typer.echo(_render.as_json(answer.to_dict()) if json else _render.answer(answer))
 
 

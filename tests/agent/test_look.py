@@ -157,3 +157,25 @@ def test_an_engine_that_breaks_is_told_and_not_asked_again(index: MemoryIndex) -
     assert "Nothing could be looked at: the server has gone." in answer.text
     assert len(engine.calls) == 1
     assert [step.result for step in answer.steps if step.action == "look"] == ["failed: the server has gone"]
+
+
+class Cramped(FakeEngine):
+    """Tells once that memory is short."""
+
+    def __init__(self) -> None:
+        super().__init__("A red car.")
+        self.notices: list[str] = []
+
+    def answer(self, frames: Sequence[tuple[float, np.ndarray]], prompt: str) -> str:
+        if not self.notices:
+            self.notices.append("memory is short")
+        return super().answer(frames, prompt)
+
+
+def test_what_an_engine_has_to_tell_comes_with_the_answer_once(index: MemoryIndex) -> None:
+    engine = Cramped()
+    answer = ask(index, "What colour is the car in the picture?", videos=[1], videollm=engine)
+    assert answer.notices == ("memory is short",)
+    looks = [step for step in answer.to_dict()["steps"] if step["action"] == "look"]
+    assert [step.get("notices") for step in looks] == [["memory is short"], *[None] * (len(looks) - 1)]
+    assert ask(index, "What colour is the car in the picture?", videos=[1], videollm=engine).notices == ()

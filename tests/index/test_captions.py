@@ -16,8 +16,10 @@ from vagent import configs
 from vagent.errors import EngineFailed
 from vagent.index.captions import tidy
 from vagent.index.library import VideoLibrary
+from vagent.index.pictures import inside
 from vagent.tools import engines
 from vagent.tools.engines import Status
+from vagent.tools.time import Span
 from vagent.tools.videollm import Frames, VideoLanguageModel
 
 COLOURS = {"red": (40, 40, 220), "green": (40, 200, 40), "blue": (220, 60, 40), "white": (245, 245, 245)}  # BGR
@@ -192,3 +194,12 @@ def test_a_tidied_caption_is_short_and_stays_as_it_is(said: str) -> None:
     kept = tidy(said, 12)
     assert len(kept.split()) <= 13
     assert tidy(kept.removesuffix(" …"), 12) == kept.removesuffix(" …")
+
+
+@pytest.mark.parametrize(
+    ("times", "taken"), [([3.0, 4.0, 5.0], [4.0, 5.0]), ([3.0, 3.5], [3.5]), ([], []), ([4.0, 6.0], [4.0])]
+)
+def test_pictures_from_before_a_stretch_are_left_out_where_there_are_others(
+    times: list[float], taken: list[float]
+) -> None:
+    assert [time for time, _ in inside([(time, b"") for time in times], Span(4.0, 6.0))] == taken
