@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from tests import openai_server
-from tests.models import easyocr, embeddings, objects, sounds, visual
+from tests.models import easyocr, embeddings, objects, sounds, visual, whisper, whisper_tones
 from tests.sounds import RATE, SENTENCES, chords, noise, silence, speech
 from tests.text_pictures import page
 from vagent.configs import Settings
