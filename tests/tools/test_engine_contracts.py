@@ -20,7 +20,7 @@ import pytest
 
 from tests import openai_server
 from tests.models import easyocr, embeddings, objects, sounds, visual, whisper, whisper_tones
-from tests.sounds import RATE, SENTENCES, chords, noise, silence, speech
+from tests.sounds import RATE, SENTENCES, Sound, chords, noise, silence, speech
 from tests.text_pictures import page
 from vagent.configs import Settings
 from vagent.configs import load as load_settings
