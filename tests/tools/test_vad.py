@@ -12,12 +12,13 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from tests.sounds import NO_SPEECH, RATE, SENTENCES, Sound, load, speech
+from vagent import configs
 from vagent.configs import SpeechSettings
 from vagent.errors import EngineUnavailable
 from vagent.tools.speech import vad
 from vagent.tools.speech.vad import Speech, SpeechDetector
 
-SETTINGS = SpeechSettings(when="missing", vad_threshold=0.5, shortest=0.3, longest=20, pause=0.6, language=None)
+SETTINGS = configs.load(env={}).speech
 
 
 def detect(sound: Sound, block: int = 48_000, start: float = 0.0, settings: SpeechSettings = SETTINGS) -> list[Speech]:
