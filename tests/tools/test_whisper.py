@@ -132,11 +132,6 @@ class TestLots:
             assert_times(utterance, spoken, start)
             assert start <= utterance.span.start < utterance.span.end <= start + len(samples) / tones.RATE
 
-    def test_together_is_as_alone(self, engine: Whisper[Any]) -> None:
-        together = engine.transcribe_many(self.stretches()[:2], "en")
-        alone = [engine.transcribe_many([stretch], "en")[0] for stretch in self.stretches()[:2]]
-        assert [texts(one) for one in together] == [texts(one) for one in alone]
-
     def test_silent_and_empty_stretches_keep_their_places(self, engine: Whisper[Any]) -> None:
         first, second, *_ = self.stretches()
         empty = np.zeros(0, np.int16), 8.0
@@ -219,11 +214,12 @@ class TestInventions:
         assert raw.sureness > -1.0, "the libraries' own rule would have dropped it"
         assert engine.transcribe(tones.noise(3.0), 0.0) == []
 
-    def test_a_loop_is_said_once(self, engine: Whisper[Any]) -> None:
-        raw = self.heard(engine, tones.drone(0.6))
+    def test_a_loop_is_said_once(self, engine: Whisper[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(f"{type(engine).__module__}.TEMPERATURES", (0.0,))
+        raw = self.heard(engine, tones.drone(1.5))
         assert raw[0].text.count("again") == tones.LOOPS
         assert raw[0].repetition > 2.4
-        assert [one.text.strip() for one in sift(raw, 0.6)] == ["again"]
+        assert [one.text.strip() for one in sift(raw, 1.5)] == ["again"]
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ _SHORT_PAUSE = 0.25
 _LIKELY = 0.5  # probability of a last word that is believed without a length
 _ENDS = re.compile(r"[.!?…。！？؟।]+[\"'”’»」)]*$")
 _COMMAS = re.compile(r"[,;:，、；：]$")
-_SHORTENED = re.compile(r"(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Nr|No|vs|etc|bzw|ca)\.$")
+_SHORTENED = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Nr|No|vs|etc|bzw|ca)\.$")
 
 _Model = TypeVar("_Model")
 
