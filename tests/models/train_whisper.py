@@ -2,6 +2,9 @@
 
     python -m tests.models.train_whisper [STEPS [WEIGHTS]]      WEIGHTS: go on from those
 
+The weights beside this file had 1500 steps, most of them on windows of 8 seconds, and then 400 of this script from
+those on (seed 7): of three sentences in a window all are right, of six three quarters.
+
 What is learnt is the convolutions, the decoder and the few rows of the vocabulary that the language of tones needs; the
 encoder's one layer passes on what it gets. Timestamps are embedded as a learned turn of the encoder's own positions, so
 that times that never occurred in training are right, too. The cross-attention of the last decoder layer is led to the
