@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vagent.errors import EngineFailed
 from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
 from vagent.tools.media import Audio, Track
 from vagent.tools.speech import RATE, SpeechEngine, Utterance
+from vagent.tools.speech.listening import Heard, Listener
 from vagent.tools.speech.vad import Speech, SpeechDetector
 from vagent.tools.subtitles import good
 from vagent.tools.time import Span
@@ -26,7 +26,7 @@ def plan(job: Job, track: Track) -> SpeechStage | None:
     language = speech.language or track.language
     settings = job.settings.model_copy(update={"speech": speech.model_copy(update={"language": language})})
     engine = job.engine("speech", "speech is located, but not recognised", settings)
-    listening = settings.speech.model_dump(exclude={"when"})
+    listening = settings.speech.model_dump(exclude={"when", "batch"})
     revision = engine.revision if engine else None
     at = job.pending("speech", track.index, settings.media.checkpoint, listening, revision)
     return None if at is None else SpeechStage(job, *at, engine)
@@ -57,6 +57,7 @@ class SpeechStage(Stage):
         self.detail.setdefault("failed", [])
         self.detail["recognised"] = engine is not None
         self._engine = engine
+        self._listener = None if engine is None else Listener(engine, self.detail.get("listener"))
         self._detector: SpeechDetector | None = None
         self._rows: list[Evidence] = []
         self._due = False
@@ -86,22 +87,29 @@ class SpeechStage(Stage):
     def _recognise(self, found: list[Speech]) -> None:
         for speech in found:
             self.detail["spans"].append([speech.span.start, speech.span.end])
-            if self._engine is None:
+            if self._listener is not None:
+                self._note(self._listener.offer(speech))
+
+    def _note(self, heard: Sequence[Heard]) -> None:
+        for one in heard:
+            self._rows += map(self._row, one.utterances)
+            if one.error is None:
                 continue
-            try:
-                self._rows += map(self._row, self._engine.transcribe(speech.samples, speech.span.start))
-            except EngineFailed as error:
-                # One stretch that breaks the recogniser is noted and told; a recogniser that is broken ends the run.
-                self.detail["failed"].append([speech.span.start, speech.span.end, str(error)])
-                if len(self.detail["failed"]) >= _FAILURES:
-                    raise
+            # One stretch that breaks the recogniser is noted and told; a recogniser that is broken ends the run.
+            self.detail["failed"].append([one.span.start, one.span.end, str(one.error)])
+            if len(self.detail["failed"]) >= _FAILURES:
+                raise one.error
 
     def _commit(self, cursor: float, *, done: bool = False) -> None:
+        if self._listener is not None:
+            self._note(self._listener.flush())
+            self.detail["listener"] = self._listener.state
         rows, self._rows = self._rows, []
         self.commit(cursor, rows, done=done)
 
     def _row(self, utterance: Utterance) -> Evidence:
         assert self._engine is not None
+        translated = {"translated_from": utterance.translated_from} if utterance.translated_from else {}
         words = [[w.span.start, w.span.end, w.text] for w in utterance.words]
         return Evidence(
             video=self.job.video.id,
@@ -111,5 +119,5 @@ class SpeechStage(Stage):
             confidence=utterance.confidence,
             weak=self._engine.weak,
             engine=self._engine.revision,
-            extra={"words": words, "language": utterance.language},
+            extra={"words": words, "language": utterance.language} | translated,
         )

@@ -221,9 +221,10 @@ def test_descriptions_that_nothing_can_look_for_are_an_error_with_what_helps(fil
 def test_without_an_engine_nobody_is_bothered(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vagent.tools import engines
 
-    monkeypatch.setattr(engines, "entry_points", lambda **query: [])
-    engines._table.cache_clear()
-    with library(tmp_path, engine="auto") as opened:
+    # Undone before the fixture that announced the engine goes: undone later, it would bring the engine back for good.
+    with monkeypatch.context() as patch, library(tmp_path, engine="auto") as opened:
+        patch.setattr(engines, "entry_points", lambda **query: [])
+        engines._table.cache_clear()
         (report,) = opened.add(film)
         assert report.error is None
         assert not any("object" in notice or "thing" in notice for notice in report.notices)

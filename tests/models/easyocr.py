@@ -1,6 +1,6 @@
 """EasyOCR's files with random weights, in the format and under the names that EasyOCR fetches them.
 
-EasyOCR knows its files by their MD5; ``folder`` teaches this process's EasyOCR those of the random ones.
+EasyOCR knows its files by their MD5; ``teach`` tells those of the random ones to this process's EasyOCR.
 """
 
 from __future__ import annotations
@@ -35,11 +35,26 @@ def folder() -> Path:
             letters = len(facts["characters"]) + 1
             models.append((kind(input_channel=1, output_channel=size, hidden_size=size, num_class=letters), facts))
     for model, facts in models:
-        _write(model, made, facts)
+        _write(model, made / facts["filename"])
+    teach(made)
     return made
 
 
-def _write(model: Any, made: Path, facts: dict[str, str]) -> None:
+def teach(made: Path) -> None:
+    """Make this process's EasyOCR take the files of a folder for its own."""
+    from easyocr import config
+
+    for facts in (
+        *config.detection_models.values(),
+        *(facts for generation in config.recognition_models.values() for facts in generation.values()),
+    ):
+        if (file := made / facts["filename"]).is_file():
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
+            facts["md5sum"] = digest.hexdigest()
+
+
+def _write(model: Any, file: Path) -> None:
     import torch
 
     luck = torch.Generator().manual_seed(5)
@@ -52,7 +67,4 @@ def _write(model: Any, made: Path, facts: dict[str, str]) -> None:
         else:
             numbers = torch.full(value.shape, float(name.endswith(("weight", "running_var"))), dtype=value.dtype)
         weights[f"module.{name}"] = numbers  # as trained: wrapped for several cards
-    file = made / facts["filename"]
     torch.save(weights, file)
-    with file.open("rb") as stream:
-        facts["md5sum"] = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
