@@ -12,7 +12,7 @@ import numpy as np
 
 from vagent.agent.expected import typed_values
 from vagent.agent.plan import SEEN, Plan
-from vagent.agent.shelf import Line, Shelf
+from vagent.agent.shelf import LABELS, Line, Shelf
 from vagent.agent.support import Support
 from vagent.agent.values import Value
 from vagent.agent.words import Bag, content, fold, squeezed, stems
@@ -216,6 +216,9 @@ def _passages(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Passage]:
 
 def _candidates(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Line]:
     lines = shelf.all_lines
+    if plan.expects != "when":
+        # A label only tells when something is there: that there is a dog does not say what the dog does.
+        lines = tuple(line for line in lines if line.stream not in LABELS)
     if plan.hint is not None and plan.hint.strict:
         lines = tuple(x for x in lines if x.span.gap(plan.hint.within(shelf.video(x.evidence.video).duration)) <= _NEAR)
     if len(lines) <= _ALL:
@@ -252,6 +255,8 @@ def _windows(line: Line, shelf: Shelf) -> list[tuple[Line, ...]]:
         place = block.index(line)
         windows = [(line,), block[place : place + 2]]
         windows += [group for group in (block, screenful) if len(group) <= _TOGETHER]
+    elif line.stream in LABELS:
+        windows = [(line,)]
     else:
         windows = [(line,), shelf.around(line, 0, 1), shelf.around(line, 1, 0), shelf.around(line, 1, 1)]
         windows.append(shelf.sentence(line))

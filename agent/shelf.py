@@ -19,6 +19,9 @@ from vagent.tools.time import Span
 Stream = Literal["spoken", "written", "described", "detected", "heard"]
 """Lines of one stream follow one another; those of different streams only happen at the same time."""
 
+LABELS: frozenset[Stream] = frozenset({"detected", "heard"})
+"""Streams whose lines are names of what was found, not sentences about it."""
+
 _STREAMS: dict[Kind, Stream] = {
     "subtitle": "spoken",
     "speech": "spoken",

@@ -62,3 +62,10 @@ def test_a_sound_does_not_come_between_two_lines(index: MemoryIndex) -> None:
 )
 def test_clock_times_in_a_text(text: str, found: list[float]) -> None:
     assert clocks(text) == found
+
+
+def test_that_something_is_there_does_not_say_what_it_does() -> None:
+    held = rows("objects", [(1.0, 9.0, "red triangle"), (1.0, 9.0, "yellow circle")])
+    index = MemoryIndex(held, {1: Video(1, "f", "/films/1.mkv", 10.0)}, embedder=minilm())
+    answer = ask(index, "How does the red triangle move?", videos=[1])
+    assert not answer.answered
