@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vagent.agent.records import Answer, Citation
     from vagent.index.library import VideoLibrary
     from vagent.index.pipeline import Report
-    from vagent.index.records import Moment, Video
+    from vagent.index.records import Hit, Moment, Video
 
 _WIDTH = 100
 _NAMES = {
@@ -131,10 +131,14 @@ def moments(given: Sequence[Moment]) -> str:
     for moment in given:
         where = f"{_name(moment.video.path)}  " if many else ""
         lines.append(f"{where}{_span(moment.span.start, moment.span.end)}")
-        for hit in moment.hits[:3]:
-            kind = _NAMES.get(hit.evidence.kind, hit.evidence.kind)
-            lines.append(_paragraph(f"{kind}: {safe(hit.evidence.text) or 'shows it'}", "    "))
+        lines += [_paragraph(said, "    ") for said in list(dict.fromkeys(map(_found, moment.hits)))[:3]]
     return "\n".join(lines)
+
+
+def _found(hit: Hit) -> str:
+    """What a hit is, in one line; pictures have no text."""
+    kind = _NAMES.get(hit.evidence.kind, hit.evidence.kind)
+    return f"{kind}: {safe(hit.evidence.text) or 'shows it'}"
 
 
 def report(given: Report) -> dict[str, Any]:
