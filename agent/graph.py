@@ -121,10 +121,8 @@ def look_again(state: State, runtime: Runtime[Context]) -> State:
         seen = look.look(context.videollm, context.shelf(state), action.video, span, action.question, options)
     except EngineError as error:
         # What was said and written may answer all the same; it is told, and nothing is looked at any more.
-        return {
-            "problem": f"Nothing could be looked at: {error}.",
-            "steps": [_step(action, f"failed: {error}", started)],
-        }
+        problem = f"Nothing could be looked at: {error}."
+        return {"problem": problem, "steps": [replace(_step(action, f"failed: {error}", started), notices=(problem,))]}
     result = f"{seen.frames} pictures: " + ("something was seen" if seen.text else "not shown")
     notices = tuple(getattr(context.videollm, "notices", ())[told:])
     return {"looks": [seen], "steps": [replace(_step(action, result, started), notices=notices)]}

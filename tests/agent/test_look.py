@@ -155,6 +155,7 @@ def test_an_engine_that_breaks_is_told_and_not_asked_again(index: MemoryIndex) -
     answer = ask(index, "What colour is the car in the picture?", videos=[1], videollm=engine)
     assert not answer.answered
     assert "Nothing could be looked at: the server has gone." in answer.text
+    assert answer.notices == ("Nothing could be looked at: the server has gone.",)
     assert len(engine.calls) == 1
     assert [step.result for step in answer.steps if step.action == "look"] == ["failed: the server has gone"]
 
