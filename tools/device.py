@@ -5,17 +5,19 @@ torch is imported by the functions, not by this module.
 
 from __future__ import annotations
 
+import gc
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vagent.configs import Settings
 from vagent.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import torch
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def prepare(settings: Settings) -> Any:
@@ -89,13 +91,36 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-@contextmanager
-def emptied(where: torch.device) -> Iterator[None]:
-    """Gives the card's cached memory back afterwards."""
+def release(where: torch.device) -> None:
+    """Give back the memory of what nobody holds any more: call it outside the ``except`` whose error still does."""
     import torch
 
-    try:
-        yield
-    finally:
-        if where.type == "cuda":
-            torch.cuda.empty_cache()
+    gc.collect()
+    if where.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def in_batches(
+    items: Sequence[_Item], size: int, run: Callable[[Sequence[_Item]], Sequence[_Result]], where: torch.device
+) -> list[_Result]:
+    """What ``run`` makes of the items, one result an item, batch by batch; where memory runs out, in smaller batches.
+
+    Args:
+        size: items of one batch, at most.
+
+    Raises:
+        Exception: whatever ``run`` raises, out of memory only where a single item does not fit.
+    """
+    found: list[_Result] = []
+    while len(found) < len(items):
+        batch = items[len(found) : len(found) + size]
+        try:
+            found += run(batch)
+        except Exception as error:
+            if not out_of_memory(error) or len(batch) == 1:
+                raise
+            size = len(batch) // 2
+        else:
+            continue
+        release(where)
+    return found

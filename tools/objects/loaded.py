@@ -52,29 +52,21 @@ class Detector(ABC):
             EngineUnavailable: the model is not here.
             EngineFailed: it cannot be loaded, or broke.
         """
-        size = self.settings.objects.batch
-        found: list[list[Detection]] = []
+        size, where = self.settings.objects.batch, device.device(self.settings)
         with self._lock:
-            while len(found) < len(images):
-                try:
-                    found += self._batch(images[len(found) : len(found) + size], descriptions)
-                except VagentError:
-                    raise
-                except Exception as error:  # whatever torch and transformers raise
-                    if not device.out_of_memory(error) or size == 1:
-                        raise EngineFailed(f"the model that finds things broke ({error})", self.need.model) from error
-                    size //= 2
-                    with device.emptied(device.device(self.settings)):
-                        pass
-        return found
+            try:
+                return device.in_batches(images, size, lambda batch: self._batch(batch, descriptions), where)
+            except VagentError:
+                raise
+            except Exception as error:  # whatever torch and transformers raise
+                raise EngineFailed(f"the model that finds things broke ({error})", self.need.model) from error
 
     def close(self) -> None:
         """Let go of the model; the next use loads it anew."""
         with self._lock:
             if self._loaded is not None:
                 self._loaded = None
-                with device.emptied(device.device(self.settings)):
-                    pass
+                device.release(device.device(self.settings))
 
     def _batch(self, images: Sequence[Image], descriptions: Sequence[str]) -> list[list[Detection]]:
         import torch

@@ -7,7 +7,6 @@ is drawn by chance.
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -141,8 +140,7 @@ class TransformersVideoLLM(VideoLanguageModel):
             where = self._loaded[0].where
             self._loaded = None
             self._costs.clear()
-            with device.emptied(where):
-                gc.collect()
+            device.release(where)
 
     def _model(self) -> tuple[Loaded, Budget]:
         """The model and what it can be shown. Called under the lock."""
@@ -275,8 +273,7 @@ class TransformersVideoLLM(VideoLanguageModel):
                 why = f"{type(error).__name__}: {error}"
                 raise EngineFailed(f"the video-LLM broke ({why})", self.revision) from error
         # Behind the block: the error itself holds on to what filled the memory.
-        with device.emptied(loaded.where):
-            gc.collect()
+        device.release(loaded.where)
         return _Short()
 
     def _room(self, tokens: int | None) -> int:
