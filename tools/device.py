@@ -101,12 +101,17 @@ def release(where: torch.device) -> None:
 
 
 def in_batches(
-    items: Sequence[_Item], size: int, run: Callable[[Sequence[_Item]], Sequence[_Result]], where: torch.device
+    items: Sequence[_Item],
+    size: int,
+    run: Callable[[Sequence[_Item]], Sequence[_Result]],
+    where: torch.device,
+    on_smaller: Callable[[int], object] | None = None,
 ) -> list[_Result]:
     """What ``run`` makes of the items, one result an item, batch by batch; where memory runs out, in smaller batches.
 
     Args:
         size: items of one batch, at most.
+        on_smaller: told the new size whenever memory ran out.
 
     Raises:
         Exception: whatever ``run`` raises, out of memory only where a single item does not fit.
@@ -115,7 +120,7 @@ def in_batches(
     while len(found) < len(items):
         batch = items[len(found) : len(found) + size]
         try:
-            found += run(batch)
+            found.extend(run(batch))
         except Exception as error:
             if not out_of_memory(error) or len(batch) == 1:
                 raise
@@ -123,4 +128,6 @@ def in_batches(
         else:
             continue
         release(where)
+        if on_smaller is not None:
+            on_smaller(size)
     return found

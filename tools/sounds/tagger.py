@@ -80,21 +80,20 @@ class Tagger(ABC):
             EngineUnavailable: the model is not here.
             EngineFailed: the model broke.
         """
-        heard: list[Mapping[str, float]] = []
         with self._lock:
-            loaded = self._load()
-            while len(heard) < len(windows):
-                part = windows[len(heard) : len(heard) + self._batch]
-                try:
-                    heard += self._heard(loaded, part)
-                except VagentError:
-                    raise
-                except Exception as error:  # torch and transformers have no common base of their errors
-                    if not device.out_of_memory(error) or len(part) == 1:
-                        raise EngineFailed(f"the sound model broke ({error})", self.revision) from error
-                    self._batch = max(1, len(part) // 2)
-                    self.notices.append(f"memory is short: sounds are judged {self._batch} at a time")
-        return heard
+            loaded, where = self._load(), device.device(self._settings)
+            try:
+                return device.in_batches(
+                    windows, self._batch, lambda part: self._heard(loaded, part), where, self._smaller
+                )
+            except VagentError:
+                raise
+            except Exception as error:  # torch and transformers have no common base of their errors
+                raise EngineFailed(f"the sound model broke ({error})", self.revision) from error
+
+    def _smaller(self, size: int) -> None:
+        self._batch = size
+        self.notices.append(f"memory is short: sounds are judged {size} at a time")
 
     def close(self) -> None:
         """Let go of the model; the next call loads it anew."""
@@ -151,7 +150,7 @@ def load_model(kind: Any, folder: Path, where: torch.device) -> Any:
         dtype=device.precision(where),
         output_loading_info=True,
     )
-    if missing := sorted(report["missing_keys"]):
+    if missing := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
         raise EngineFailed("the sound model's weights are incomplete", ", ".join(missing[:3]))
     return model.eval().to(where)
 

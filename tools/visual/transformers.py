@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,22 +104,16 @@ class TransformersVisual:
 
     def _batched(self, encode: Callable[[list[Any]], Any], items: list[Any]) -> Vectors:
         """All items in batches; where the memory does not hold one, in smaller ones."""
-        encoder = self._load()
-        vectors = np.zeros((len(items), encoder.dimension), np.float32)
-        size, first = self._settings.visual.batch, 0
-        while first < len(items):
-            some = items[first : first + size]
-            found = self._run(partial(_vectors, encoder, encode, some), spare=len(some) > 1)
-            if found is None:
-                size = len(some) // 2
-                continue
-            vectors[first : first + len(some)] = found
-            first += len(some)
-        return vectors
+        encoder, where, size = self._load(), device.device(self._settings), self._settings.visual.batch
 
-    def _run(self, work: Callable[[], Any], *, spare: bool = False) -> Any:
-        """Something with the model, by one thread at a time; None where memory ran out and ``spare`` says that less
-        can be tried.
+        def run(some: Sequence[Any]) -> list[Any]:
+            return list(encoder.vectors(encode(list(some))))
+
+        found = self._run(lambda: device.in_batches(items, size, run, where))
+        return np.stack(found) if found else np.zeros((0, encoder.dimension), np.float32)
+
+    def _run(self, work: Callable[[], Any]) -> Any:
+        """Something with the model, by one thread at a time.
 
         Raises:
             EngineFailed: it broke.
@@ -130,9 +124,7 @@ class TransformersVisual:
             with self._lock, torch.inference_mode():
                 return work()
         except Exception as error:  # what a model raises is of any type
-            if not (spare and device.out_of_memory(error)):
-                raise EngineFailed(f"the model of pictures broke ({error})", self.revision) from error
-        return None
+            raise EngineFailed(f"the model of pictures broke ({error})", self.revision) from error
 
     def _load(self) -> Encoder:
         with self._load_lock:
@@ -163,10 +155,6 @@ class TransformersVisual:
         if lacking := [*found["missing_keys"], *found["mismatched_keys"]]:
             raise EngineFailed(f"the model of pictures lacks weights, for instance {lacking[0]}", str(folder))
         return FAMILIES[_family(folder)](model.to(where).eval(), processor)
-
-
-def _vectors(encoder: Encoder, encode: Callable[[list[Any]], Any], items: list[Any]) -> Vectors:
-    return encoder.vectors(encode(items))
 
 
 def _need(settings: Settings) -> Need:
