@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from vagent.agent.check import confidence
-from vagent.agent.choices import letters, without_label
-from vagent.agent.draft import Draft, Quote
-from vagent.agent.phrases import at, says, searched_in_words
+from vagent.agent.evidence.draft import Draft, Quote
+from vagent.agent.evidence.phrases import at, says, searched_in_words
+from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.records import Answer, Citation, Searched
-from vagent.agent.shelf import Shelf
+from vagent.agent.routes.choices import letters, without_label
 from vagent.agent.state import Context, State
 from vagent.tools.safe import safe
 from vagent.tools.time import Span

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from vagent.agent.actions import Index
+from vagent.agent.drivers.policy import Policy
 from vagent.agent.look import Looker
-from vagent.agent.policy import Policy
 from vagent.agent.records import Answer, Step
 from vagent.agent.state import Context, Driver, State
 from vagent.configs import Settings

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vagent.agent.draft import Draft, Quote
+from vagent.agent.evidence.draft import Draft, Quote
+from vagent.agent.evidence.shelf import Shelf
+from vagent.agent.evidence.support import ENOUGH
+from vagent.agent.language.words import content, squeezed
 from vagent.agent.look import Seen
-from vagent.agent.shelf import Shelf
-from vagent.agent.support import ENOUGH
-from vagent.agent.words import content, squeezed
 
 WEAK_LIMIT = 0.4
 """No answer that rests on weak evidence alone is more confident than this."""

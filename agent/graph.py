@@ -14,14 +14,15 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from vagent.agent import actions, check, choices, extract, look
+from vagent.agent import actions, check, look
 from vagent.agent.answer import compose
-from vagent.agent.draft import Draft
-from vagent.agent.phrases import at
-from vagent.agent.plan import understand as plan_for
+from vagent.agent.evidence.draft import Draft
+from vagent.agent.evidence.phrases import at
+from vagent.agent.evidence.support import ENOUGH
+from vagent.agent.question.plan import understand as plan_for
 from vagent.agent.records import Step
+from vagent.agent.routes import choices, extract
 from vagent.agent.state import Context, Found, State
-from vagent.agent.support import ENOUGH
 from vagent.errors import EngineError
 from vagent.tools.time import Span
 

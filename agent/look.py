@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.agent.hints import clocks
-from vagent.agent.shelf import Shelf
+from vagent.agent.evidence.shelf import Shelf
+from vagent.agent.question.hints import clocks
 from vagent.index.pictures import inside
 from vagent.prompts import fill, marker
 from vagent.tools.media.frames import unjpeg

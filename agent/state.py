@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Protocol, TypedDict
 
 from vagent.agent.actions import Action, Index
-from vagent.agent.choices import Chosen
-from vagent.agent.draft import Draft
+from vagent.agent.evidence.draft import Draft
+from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.look import Looker, Seen
-from vagent.agent.plan import Plan
+from vagent.agent.question.plan import Plan
 from vagent.agent.records import Answer, Step
-from vagent.agent.shelf import Shelf
+from vagent.agent.routes.choices import Chosen
 from vagent.tools.time import Span
 
 

@@ -1,10 +1,10 @@
-"""Fit the weights of vagent.agent.support on small documents with answerable and unanswerable questions.
+"""Fit the weights of vagent.agent.evidence.support on small documents with answerable and unanswerable questions.
 
     python -m benchmarks.calibrate [DOCUMENTS.jsonl ...] [--misses]
 
 Prints how well "answered" is told from "not answerable" on documents that the fit has not seen (five folds, split by
-document), the weights fitted on all of them, to be copied into agent/support.py, and how whole answers fare with the
-weights that stand there now.
+document), the weights fitted on all of them, to be copied into agent/evidence/support.py, and how whole answers fare
+with the weights that stand there now.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from tests.agent.memory import documents, index_of, minilm
 from vagent.agent.ask import ask
-from vagent.agent.extract import cited
-from vagent.agent.passages import rank
-from vagent.agent.plan import understand
-from vagent.agent.shelf import Shelf
-from vagent.agent.support import NAMES
-from vagent.agent.words import squeezed
+from vagent.agent.evidence.passages import rank
+from vagent.agent.evidence.shelf import Shelf
+from vagent.agent.evidence.support import NAMES
+from vagent.agent.language.words import squeezed
+from vagent.agent.question.plan import understand
+from vagent.agent.routes.extract import cited
 
 RIDGE = 1.0
 FIRM = ("untyped", "contrast", "missing", "literal")  # seldom seen, but clear where they are: held back less

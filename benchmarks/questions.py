@@ -30,7 +30,7 @@ from time import perf_counter
 from typing import Any
 
 from vagent import VideoAgent
-from vagent.agent.words import fold
+from vagent.agent.language.words import fold
 from vagent.errors import VagentError
 
 KINDS = ("speech", "text", "visual", "temporal", "count", "unanswerable")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.agent.words import Bag, Rarity, content
+from vagent.agent.language.words import Bag, Rarity, content
 from vagent.configs import Settings, load
 from vagent.index.records import Evidence, Hit, Kind, Moment, Shot, Video
 from vagent.tools.engines import Engines

@@ -6,8 +6,8 @@ import pytest
 
 from tests.agent.memory import MemoryIndex, documents, index_of, minilm, rows
 from vagent.agent.ask import ask, stream
+from vagent.agent.language.words import squeezed
 from vagent.agent.records import Answer, Step
-from vagent.agent.words import squeezed
 from vagent.errors import QuestionError
 from vagent.index.records import Video
 

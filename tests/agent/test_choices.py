@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.agent.memory import MemoryIndex, documents, index_of, minilm, rows
 from vagent.agent.ask import ask
-from vagent.agent.choices import letters, without_label
+from vagent.agent.routes.choices import letters, without_label
 
 DOCUMENTS = {d["id"]: d for d in documents()}
 CASES = [

@@ -7,9 +7,9 @@ from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.actions import Action, Finish, Scan, Search, arguments
 from vagent.agent.ask import ask
 from vagent.agent.check import agreement, check, stands
-from vagent.agent.draft import Draft, Quote
+from vagent.agent.evidence.draft import Draft, Quote
+from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.look import Seen
-from vagent.agent.shelf import Shelf
 from vagent.agent.state import Context, State
 from vagent.configs import load
 from vagent.tools.time import Span

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vagent.agent.hints import quotes, time_hint, times_in
+from vagent.agent.question.hints import quotes, time_hint, times_in
 from vagent.tools.time import Span
 
 

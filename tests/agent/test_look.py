@@ -8,8 +8,8 @@ import pytest
 
 from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
+from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.look import look
-from vagent.agent.shelf import Shelf
 from vagent.errors import EngineFailed
 from vagent.index.records import Video
 from vagent.prompts import fill, places

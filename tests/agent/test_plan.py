@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vagent.agent.plan import understand
+from vagent.agent.question.plan import understand
 from vagent.tools.time import Span
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
-from vagent.agent.hints import anchor
+from vagent.agent.language.values import year
+from vagent.agent.question.hints import anchor
 from vagent.agent.records import Answer
-from vagent.agent.values import year
 
 SCREEN = [
     (0.0, 4.0, "The Old Windmill"),

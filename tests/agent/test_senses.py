@@ -6,7 +6,7 @@ import pytest
 
 from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
-from vagent.agent.hints import clocks
+from vagent.agent.question.hints import clocks
 from vagent.index.records import Video
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
+from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.look import prompt
-from vagent.agent.shelf import Shelf
 from vagent.tools.time import Span
 
 TRUE = (10.0, 13.0, "The bridge was painted green in the spring.")

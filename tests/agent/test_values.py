@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vagent.agent.values import _PATTERNS, ValueType, digits, find
+from vagent.agent.language.values import _PATTERNS, ValueType, digits, find
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vagent.agent.words import Bag, Rarity, content, stem, stems, tokens, within_one
+from vagent.agent.language.words import Bag, Rarity, content, stem, stems, tokens, within_one
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from vagent.agent.words import FRAME, NUMBERS, STOP, fold
+from vagent.agent.language.words import FRAME, NUMBERS, STOP, fold
 
 ValueType = Literal[
     "number",

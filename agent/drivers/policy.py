@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vagent.agent.actions import Action, Describe, Finish, Look, Scan, Search, Transcript, arguments
+from vagent.agent.language.words import content
 from vagent.agent.state import Context, State
-from vagent.agent.words import content
 from vagent.tools.time import Span
 
 _SHORT = 180.0  # seconds up to which a video is looked at evenly instead of where search points

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from vagent.agent.draft import Draft, quote
-from vagent.agent.phrases import at, listed, says
-from vagent.agent.plan import Plan
-from vagent.agent.shelf import Line, Shelf
-from vagent.agent.words import ORDINALS
+from vagent.agent.evidence.draft import Draft, quote
+from vagent.agent.evidence.phrases import at, listed, says
+from vagent.agent.evidence.shelf import Line, Shelf
+from vagent.agent.language.words import ORDINALS
+from vagent.agent.question.plan import Plan
 from vagent.tools.safe import quoted
 
 _SAME = 1.5  # seconds within which texts come up together

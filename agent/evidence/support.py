@@ -8,10 +8,10 @@ from itertools import pairwise
 from math import exp
 from typing import Literal
 
-from vagent.agent.answer_types import STRICT
-from vagent.agent.plan import Plan
-from vagent.agent.roles import deed, done
-from vagent.agent.words import STOP, Bag, Rarity, fold, stem
+from vagent.agent.language.roles import deed, done
+from vagent.agent.language.words import STOP, Bag, Rarity, fold, stem
+from vagent.agent.question.answer_types import STRICT
+from vagent.agent.question.plan import Plan
 
 _SIBLINGS = tuple(
     frozenset(stem(w) for w in group.split())

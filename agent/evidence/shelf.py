@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.agent.actions import Index
-from vagent.agent.words import Bag, Rarity
+from vagent.agent.language.words import Bag, Rarity
 from vagent.index.records import SPOKEN, Evidence, Kind, Video
 from vagent.tools.safe import safe
 from vagent.tools.time import Span

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from vagent.agent.answer_types import STRICT, TYPE_WORDS, AnswerType, expected_type
-from vagent.agent.hints import TimeHint, anchor, quotes, time_hint
-from vagent.agent.words import FRAME, ORDINALS, content, fold, stem, tokens
+from vagent.agent.language.words import FRAME, ORDINALS, content, fold, stem, tokens
+from vagent.agent.question.answer_types import STRICT, TYPE_WORDS, AnswerType, expected_type
+from vagent.agent.question.hints import TimeHint, anchor, quotes, time_hint
 from vagent.index.records import Kind
 
 QuestionKind = Literal["speech", "text", "visual", "any"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from vagent.agent.draft import Quote
+from vagent.agent.evidence.draft import Quote
 from vagent.agent.records import Searched
 from vagent.tools.safe import quoted, safe
 from vagent.tools.time import Span, format_time

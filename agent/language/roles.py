@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vagent.agent.values import Value
-from vagent.agent.words import FRAME, STOP, Bag, content, fold, stem, tokens
+from vagent.agent.language.values import Value
+from vagent.agent.language.words import FRAME, STOP, Bag, content, fold, stem, tokens
 
 _LIGHT = (FRAME - {"write", "written"}) | frozenset(
     "give gives gave make makes take takes took do does did come comes came yet already really actually alone".split()

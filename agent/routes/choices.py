@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from vagent.agent import order
-from vagent.agent.draft import Draft, Quote, quote
-from vagent.agent.hints import times_in
-from vagent.agent.passages import Ranked, rank
-from vagent.agent.plan import Plan
-from vagent.agent.shelf import Line, Shelf
-from vagent.agent.support import ENOUGH
-from vagent.agent.values import digits, find
-from vagent.agent.words import NUMBERS, Bag, content, fold, squeezed, stems, tokens
+from vagent.agent.evidence.draft import Draft, Quote, quote
+from vagent.agent.evidence.passages import Ranked, rank
+from vagent.agent.evidence.shelf import Line, Shelf
+from vagent.agent.evidence.support import ENOUGH
+from vagent.agent.language.values import digits, find
+from vagent.agent.language.words import NUMBERS, Bag, content, fold, squeezed, stems, tokens
+from vagent.agent.question.hints import times_in
+from vagent.agent.question.plan import Plan
+from vagent.agent.routes import order
 from vagent.tools.time import Span
 
 _LABEL = re.compile(r"\s*\(?([A-Za-z])[.):]\s+(?=\S)")

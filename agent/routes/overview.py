@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from vagent.agent.draft import Draft, quote
-from vagent.agent.phrases import says
-from vagent.agent.shelf import Line, Shelf
-from vagent.agent.words import content, squeezed
+from vagent.agent.evidence.draft import Draft, quote
+from vagent.agent.evidence.phrases import says
+from vagent.agent.evidence.shelf import Line, Shelf
+from vagent.agent.language.words import content, squeezed
 
 _PARTS = 4  # stretches of the video that each give a line
 _CONSIDERED = 96  # lines that are compared, evenly spread

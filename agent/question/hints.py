@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from vagent.agent.words import NUMBERS
+from vagent.agent.language.words import NUMBERS
 from vagent.errors import TimeError
 from vagent.tools.time import Span, parse_time
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from vagent.agent.draft import Draft
-from vagent.agent.phrases import listed
-from vagent.agent.plan import Plan
-from vagent.agent.shelf import Shelf
+from vagent.agent.evidence.draft import Draft
+from vagent.agent.evidence.phrases import listed
+from vagent.agent.evidence.shelf import Shelf
+from vagent.agent.question.plan import Plan
 from vagent.tools.safe import safe
 from vagent.tools.time import format_time
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from vagent.agent.answer_types import STRICT, AnswerType
-from vagent.agent.plan import Plan
-from vagent.agent.roles import bearer, is_of_role, is_place, role_of, speaks_of
-from vagent.agent.values import Value, ValueType, find
-from vagent.agent.words import content, fold, stem, stems, tokens
+from vagent.agent.language.roles import bearer, is_of_role, is_place, role_of, speaks_of
+from vagent.agent.language.values import Value, ValueType, find
+from vagent.agent.language.words import content, fold, stem, stems, tokens
+from vagent.agent.question.answer_types import STRICT, AnswerType
+from vagent.agent.question.plan import Plan
 
 _FINDERS: Mapping[AnswerType, tuple[ValueType, ...]] = {
     "when": ("date", "clock", "duration"),

@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from vagent.agent.expected import typed_values
-from vagent.agent.plan import SEEN, Plan
-from vagent.agent.shelf import LABELS, Line, Shelf
-from vagent.agent.support import Support
-from vagent.agent.values import Value
-from vagent.agent.words import Bag, content, fold, squeezed, stems
+from vagent.agent.evidence.shelf import LABELS, Line, Shelf
+from vagent.agent.evidence.support import Support
+from vagent.agent.language.values import Value
+from vagent.agent.language.words import Bag, content, fold, squeezed, stems
+from vagent.agent.question.expected import typed_values
+from vagent.agent.question.plan import SEEN, Plan
 from vagent.tools.time import Span
 
 _HEADING = re.compile(r"\b(?:heading|headline|title)\b", re.I)

@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
-from vagent.agent import occurrences
-from vagent.agent.draft import Draft, Quote
-from vagent.agent.phrases import listed, says
-from vagent.agent.plan import Plan
-from vagent.agent.shelf import Shelf
-from vagent.agent.words import content, squeezed
+from vagent.agent.evidence.draft import Draft, Quote
+from vagent.agent.evidence.phrases import listed, says
+from vagent.agent.evidence.shelf import Shelf
+from vagent.agent.language.words import content, squeezed
+from vagent.agent.question.plan import Plan
+from vagent.agent.routes import occurrences
 from vagent.tools.safe import safe
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vagent.agent.shelf import Line
+from vagent.agent.evidence.shelf import Line
 from vagent.index.records import Kind
 from vagent.tools.time import Span
 

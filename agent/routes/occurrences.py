@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vagent.agent.draft import Draft, Quote, quote
-from vagent.agent.passages import quote_match, rank
-from vagent.agent.phrases import at, listed, says
-from vagent.agent.plan import SEEN, Plan
-from vagent.agent.shelf import Line, Shelf
-from vagent.agent.support import ENOUGH
-from vagent.agent.words import content, squeezed
+from vagent.agent.evidence.draft import Draft, Quote, quote
+from vagent.agent.evidence.passages import quote_match, rank
+from vagent.agent.evidence.phrases import at, listed, says
+from vagent.agent.evidence.shelf import Line, Shelf
+from vagent.agent.evidence.support import ENOUGH
+from vagent.agent.language.words import content, squeezed
+from vagent.agent.question.plan import SEEN, Plan
 
 _APART = 2.0  # seconds without it after which something occurs anew
 _SURE = 0.62  # weighted share of the description's words that must stand in a line

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from vagent.agent import facts, occurrences, order, overview, slides
-from vagent.agent.draft import Draft, Quote, quote
-from vagent.agent.expected import finders
-from vagent.agent.passages import Passage, Ranked, quote_match, rank
-from vagent.agent.phrases import says
-from vagent.agent.plan import Plan, Task
-from vagent.agent.roles import job
-from vagent.agent.shelf import Line, Shelf
-from vagent.agent.support import ENOUGH, Support
-from vagent.agent.values import digits, year
-from vagent.agent.words import Bag, content, squeezed
+from vagent.agent.evidence.draft import Draft, Quote, quote
+from vagent.agent.evidence.passages import Passage, Ranked, quote_match, rank
+from vagent.agent.evidence.phrases import says
+from vagent.agent.evidence.shelf import Line, Shelf
+from vagent.agent.evidence.support import ENOUGH, Support
+from vagent.agent.language.roles import job
+from vagent.agent.language.values import digits, year
+from vagent.agent.language.words import Bag, content, squeezed
+from vagent.agent.question.expected import finders
+from vagent.agent.question.plan import Plan, Task
+from vagent.agent.routes import facts, occurrences, order, overview, slides
 from vagent.tools.safe import quoted
 from vagent.tools.time import Span
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from vagent.agent.values import ValueType
-from vagent.agent.words import stem
+from vagent.agent.language.values import ValueType
+from vagent.agent.language.words import stem
 
 AnswerType = (
     ValueType
