@@ -183,15 +183,33 @@ class SearchSettings(_Section):
     exact_vectors: _Count
 
 
-class AgentSettings(_Section):
-    """Budgets of one question."""
+class SummarySettings(_Section):
+    """Whether and how a video is summed up: scenes, chapters and the whole."""
 
+    use: bool
+    words: Annotated[int, Field(ge=5, le=400)]
+
+
+class AgentSettings(_Section):
+    """Who chooses the steps of a question, and its budgets."""
+
+    driver: Literal["auto", "policy", "llm"]
     candidates: _Count
     looks: Annotated[int, Field(ge=0)]
     frames: _Count
+    pictures: _Count
     look_seconds: _Positive
     steps: Annotated[int, Field(ge=1, le=15)]
+    seconds: _Positive
+    tokens: _Count
     question_length: _Count
+
+
+class RunSettings(_Section):
+    """What models said to what, kept so that it need not be asked again and an answer can be replayed."""
+
+    cache: bool
+    megabytes: _Count
 
 
 class Settings(_Section):
@@ -213,12 +231,14 @@ class Settings(_Section):
     objects: ObjectSettings
     sounds: SoundSettings
     captions: CaptionSettings
+    summaries: SummarySettings
     clips: ClipSettings
     embeddings: EmbeddingSettings
     visual: VisualSettings
     videollm: VideoLLMSettings
     search: SearchSettings
     agent: AgentSettings
+    runs: RunSettings
 
     @property
     def library_dir(self) -> Path:

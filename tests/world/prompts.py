@@ -25,6 +25,12 @@ def look(times: Sequence[float], start: float, end: float, question: str, eviden
     return fill("look", **_places(times, start, end, evidence), question=question)
 
 
+def again(times: Sequence[float], start: float, end: float, question: str) -> str:
+    """The prompt of a second look in other words, without the text that was found."""
+    given = _places(times, start, end, "")
+    return fill("look_again", **{k: given[k] for k in ("count", "start", "end", "times")}, question=question)
+
+
 def describe(times: Sequence[float], start: float, end: float, evidence: str = "", words: int = 60) -> str:
     """The prompt of a caption."""
     return fill("caption", **_places(times, start, end, evidence), words=str(words))

@@ -103,7 +103,9 @@ def asked(
             keep = [question.text, listed]
         else:
             listed = ""
-            asking, answer, keep = prompts.look(*stretch, question.text, said), question.answer, [question.text]
+            second = rng.random() < 0.25
+            asking = prompts.again(*stretch, question.text) if second else prompts.look(*stretch, question.text, said)
+            answer, keep = question.answer, [question.text]
             bare = f"Question: {question.text}" if rng.random() < 0.7 else question.text
         yield _form(rng, whole, asking, bare, keep), answer, listed
     words = int(rng.choice([40, 60, 60, 80, 100]))
