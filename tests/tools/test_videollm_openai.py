@@ -25,11 +25,11 @@ from vagent.configs import Settings
 from vagent.configs import load as load_settings
 from vagent.errors import EngineError, EngineFailed, EngineUnavailable
 from vagent.tools import engines
-from vagent.tools.videollm import endpoint
-from vagent.tools.videollm.endpoint import address
+from vagent.tools.endpoint import http
+from vagent.tools.endpoint.address import address
+from vagent.tools.thoughts import pieces_without_thoughts, without_thoughts
 from vagent.tools.videollm.endpoint_pictures import mp4
 from vagent.tools.videollm.openai import OpenAIVideoLLM
-from vagent.tools.videollm.thoughts import pieces_without_thoughts, without_thoughts
 
 FRAMES = [(1.0, plain("red")), (2.5, plain("blue")), (62.25, plain("yellow"))]
 TOLD = "[00:00:01.0] red, [00:00:02.5] blue, [00:01:02.2] yellow"
@@ -582,12 +582,12 @@ class TestErrors:
         ],
     )
     def test_how_long_to_wait(self, asked: str, seconds: float | None) -> None:
-        assert endpoint._wait({"retry-after": asked}) == seconds
+        assert http._wait({"retry-after": asked}) == seconds
 
     def test_a_date_to_wait_for(self) -> None:
-        wait = endpoint._wait({"retry-after": formatdate(time.time() + 10, usegmt=True)})
+        wait = http._wait({"retry-after": formatdate(time.time() + 10, usegmt=True)})
         assert wait == pytest.approx(9.5, abs=1)
-        assert endpoint._wait({}) == 1.0
+        assert http._wait({}) == 1.0
 
     def test_after_a_failure_and_after_closing_it_works_again(
         self, server: OpenAIServer, engine: OpenAIVideoLLM
@@ -631,7 +631,7 @@ class TestErrors:
             lambda: engine.answer([], "?"),
             lambda: "".join(engine.stream([], "?")),
             lambda: "".join(map(str, engine.score_choices([], "?", ["A", "B"]))),
-            lambda: "".join(engine._models()),
+            lambda: "".join(engine._server.models()),
         ]
         for call in calls:
             server.replies = [reply] * 6
@@ -727,7 +727,7 @@ class TestChoosing:
 
     def test_a_server_with_an_unknown_certificate_is_not_trusted(self, server: OpenAIServer) -> None:
         made = OpenAIVideoLLM(settings("https://127.0.0.1:1/v1"))
-        client = made._server()._http()
+        client = made._server.endpoint()._http()
         assert client._transport._pool._ssl_context.verify_mode == ssl.CERT_REQUIRED  # type: ignore[attr-defined]
         assert client._transport._pool._ssl_context.get_ca_certs()  # type: ignore[attr-defined]
         made.close()

@@ -19,13 +19,13 @@ from vagent.configs import Settings
 from vagent.errors import EngineError, EngineFailed
 from vagent.tools import device, weights
 from vagent.tools.engines import Status
+from vagent.tools.thoughts import pieces_without_thoughts, without_thoughts
 from vagent.tools.videollm import Frames, VideoLanguageModel
 from vagent.tools.videollm.budget import Budget, Size
 from vagent.tools.videollm.choices import log_probabilities
 from vagent.tools.videollm.inputs import Clip, clip, inputs, numbers
 from vagent.tools.videollm.loading import Loaded, load, needs
 from vagent.tools.videollm.streaming import Text, pieces
-from vagent.tools.videollm.thoughts import pieces_without_thoughts, without_thoughts
 
 _T = TypeVar("_T")
 _LESS = "set videollm.frames or videollm.pixels lower, videollm.precision to 4bit, or take a smaller videollm.model"

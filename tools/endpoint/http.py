@@ -1,27 +1,28 @@
-"""One OpenAI-compatible server: what is sent, what comes back, and what every way of failing means.
+"""Requests to one server: what is sent, what comes back, and what every way of failing means.
 
-Nothing here knows of pictures; ``openai`` puts the messages together. What a server says is text from a stranger: it is
-capped in size, never shown in full, and cannot make us send the key elsewhere.
+Nothing here knows what is asked. What a server says is text from a stranger: it is capped in size, never shown in full,
+and cannot make us send the key elsewhere.
 """
 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import re
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from vagent.errors import EngineError, EngineFailed, EngineUnavailable
+from vagent.tools.endpoint.address import Address, without_secrets
+from vagent.tools.engines import Sense
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +33,7 @@ _SAID = 200  # characters of a server's own message that an error repeats
 _CONNECT = 10.0  # seconds to wait for a connection
 _AGAIN = (429, 503)  # too many requests, too busy: worth a second try
 _LONGEST_WAIT = 20.0  # seconds that a server may ask us to wait before that
-_START_IT = "start it, or set videollm.endpoint to where it is"
+_TOO_LONG = re.compile("context|too (long|many|large)|at most", re.I)
 
 
 class Refused(EngineFailed):
@@ -49,57 +50,18 @@ class Refused(EngineFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server is.
+class Words:
+    """What messages say that depends on who asks.
 
     Attributes:
-        url: base URL without user, password and trailing slash; a query stays.
-        shown: the same as messages may show it: without the query, which may hold a key.
-        host: name or number of the machine.
-        local: whether that is this very machine.
-        user: ``user:password`` out of the URL, None where it has none.
+        sense: the section of the settings that names the server.
+        late: what to do beside raising the time-out when an answer comes too late.
+        long: what to do when a request is too long for the server.
     """
 
-    url: SplitResult
-    shown: str
-    host: str
-    local: bool
-    user: str | None
-
-    def to(self, path: str) -> str:
-        """The URL of one of the server's functions, ``chat/completions`` for instance."""
-        return urlunsplit(self.url._replace(path=f"{self.url.path}/{path}"))
-
-
-def address(url: str) -> Address:
-    """The parts of ``videollm.endpoint``.
-
-    Raises:
-        ValueError: it is no URL of a server; the message says why, without repeating the URL.
-    """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it must begin with http:// or https:// and name a machine")
-    host, port = parts.hostname, parts.port  # a port that is no number is a ValueError of its own
-    if not all(c.isascii() and c.isprintable() and c not in ' "<>\\' for c in parts.geturl()):
-        raise ValueError("it holds characters that no URL has")
-    netloc = (f"[{host}]" if ":" in host else host) + ("" if port is None else f":{port}")
-    user, at, _ = parts.netloc.rpartition("@")
-    path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
-    base = SplitResult(parts.scheme, netloc, path, parts.query, "")
-    return Address(base, urlunsplit(base._replace(query="")), netloc, _local(host), unquote(user) if at else None)
-
-
-def _local(host: str) -> bool:
-    """Whether a host is this machine, by its name or number alone: no resolver is asked."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        number = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(number, "ipv4_mapped", None) or number
-    return mapped.is_loopback or mapped.is_unspecified  # 0.0.0.0, as servers print it, connects to this machine
+    sense: Sense
+    late: str
+    long: str
 
 
 class Endpoint:
@@ -107,13 +69,15 @@ class Endpoint:
 
     Args:
         where: the server.
+        words: of whoever asks.
         key: its key, or None.
         variable: name of the environment variable the key comes from, for messages.
         timeout: seconds to wait for an answer, or for the next piece of one that comes in pieces.
     """
 
-    def __init__(self, where: Address, *, key: str | None, variable: str, timeout: float) -> None:
+    def __init__(self, where: Address, words: Words, *, key: str | None, variable: str, timeout: float) -> None:
         self.where = where
+        self._words = words
         self._key = (key or "").strip()
         self._variable = variable
         self._timeout = timeout
@@ -128,21 +92,26 @@ class Endpoint:
             Refused: it answered with an error.
             EngineFailed: no reply in time, or none that is JSON.
         """
-        with self._open(method, path, body) as response:
-            return self._parsed(self._body(response))
+        patience = _Patience(self._timeout)
+        with self._open(method, path, body, patience) as response:
+            return self._parsed(self._body(response, patience))
 
-    def events(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
+    def events(self, path: str, body: Mapping[str, Any], seconds: float | None = None) -> Iterator[Any]:
         """The events of a reply in pieces (server-sent events), or the whole reply of a server that sends it at once.
         Closing the iterator closes the connection.
+
+        Args:
+            seconds: time for the reply as a whole; None: the time-out holds for each piece.
 
         Raises:
             EngineUnavailable, Refused, EngineFailed: as ``json``; also in the middle.
         """
-        with self._open("POST", path, body) as response:
+        patience = _Patience(self._timeout, seconds)
+        with self._open("POST", path, body, patience) as response:
             if "event-stream" not in response.headers.get("content-type", ""):
-                yield self._parsed(self._body(response))
+                yield self._parsed(self._body(response, patience))
                 return
-            for data in _events(self._lines(response)):
+            for data in _events(self._lines(response, patience)):
                 if data == "[DONE]":
                     return
                 yield self._parsed(data.encode())
@@ -155,29 +124,38 @@ class Endpoint:
             self._client = None
 
     @contextmanager
-    def _open(self, method: str, path: str, body: Mapping[str, Any] | None) -> Iterator[httpx.Response]:
+    def _open(
+        self, method: str, path: str, body: Mapping[str, Any] | None, patience: _Patience
+    ) -> Iterator[httpx.Response]:
         """The beginning of a reply without an error; asked a second time where the server is only busy."""
         import httpx
 
         content = None if body is None else json.dumps(body).encode()
+        start_it = f"start it, or set {self._words.sense}.endpoint to where it is"
         try:
             for last in (False, True):
-                with self._http().stream(method, self.where.to(path), content=content) as response:
+                timeout = httpx.Timeout(patience.left, connect=min(_CONNECT, patience.left))
+                url = self.where.to(path)
+                with self._http().stream(method, url, content=content, timeout=timeout) as response:
                     if response.is_success:
-                        yield response
+                        with patience.kept(response):
+                            yield response
                         return
                     wait = None if last or response.status_code not in _AGAIN else _wait(response.headers)
-                    if wait is None:
-                        raise self._refused(response)
+                    if wait is None or (patience.whole and wait >= patience.left):
+                        raise self._refused(response, patience)
                 time.sleep(wait)
+                patience.renew()
         except httpx.ConnectTimeout as error:
-            raise EngineUnavailable("no server answers", self.where.shown, hint=_START_IT) from error
+            raise EngineUnavailable("no server answers", self.where.shown, hint=start_it) from error
         except httpx.TimeoutException as error:
-            raise self._late() from error
+            raise self._late(patience) from error
         except (httpx.ConnectError, httpx.InvalidURL, UnicodeError) as error:  # the last: a name no machine can have
             why = self._clean(str(error)) or "no connection"
-            raise EngineUnavailable(f"no server answers ({why})", self.where.shown, hint=_START_IT) from error
+            raise EngineUnavailable(f"no server answers ({why})", self.where.shown, hint=start_it) from error
         except httpx.HTTPError as error:
+            if patience.over:
+                raise self._late(patience) from error
             why = self._clean(str(error)) or type(error).__name__
             raise EngineFailed(f"the server broke off ({why})", self.where.shown, hint="see its log") from error
 
@@ -195,7 +173,6 @@ class Endpoint:
                         "Content-Type": "application/json",
                         "Accept-Encoding": "identity",  # what is unpacked could not be capped
                     },
-                    timeout=httpx.Timeout(self._timeout, connect=min(_CONNECT, self._timeout)),
                     limits=httpx.Limits(max_keepalive_connections=0),
                     follow_redirects=False,
                     trust_env=not self.where.local,
@@ -212,27 +189,26 @@ class Endpoint:
             raise EngineUnavailable("the server's key holds characters that no key has", hint=hint)
         return f"Bearer {self._key or 'EMPTY'}"
 
-    def _body(self, response: httpx.Response, most: int = _LARGEST) -> bytes:
+    def _body(self, response: httpx.Response, patience: _Patience, most: int = _LARGEST) -> bytes:
         """The whole reply.
 
         Raises:
             EngineFailed: it is too large, packed, or not complete in time.
         """
         self._not_packed(response)
-        until = time.monotonic() + self._timeout
         body = bytearray()
         for piece in response.iter_raw():
             body += piece
             if len(body) > most:
                 raise self._too_large()
-            if time.monotonic() > until:
-                raise self._late()
+            self._in_time(patience)
+        self._in_time(patience)
         return bytes(body)
 
-    def _lines(self, response: httpx.Response) -> Iterator[str]:
+    def _lines(self, response: httpx.Response, patience: _Patience) -> Iterator[str]:
         """Lines of a reply in pieces. Lines that say nothing do not count as a sign of life."""
         self._not_packed(response)
-        size, rest, until = 0, b"", time.monotonic() + self._timeout
+        size, rest = 0, b""
         for piece in response.iter_raw():
             size += len(piece)
             if size > _LARGEST:
@@ -242,40 +218,50 @@ class Endpoint:
                 raise self._too_large()
             for line in lines:
                 if line.startswith(b"data:"):
-                    until = time.monotonic() + self._timeout
+                    patience.renew()
                 yield line.rstrip(b"\r").decode(errors="replace")
-            if time.monotonic() > until:
-                raise self._late()
+            self._in_time(patience)
+        self._in_time(patience)
         yield rest.rstrip(b"\r").decode(errors="replace")
 
     def _parsed(self, body: bytes) -> Any:
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            hint = "is videollm.endpoint the base URL of an OpenAI-compatible server? It usually ends in /v1"
+            hint = (
+                f"is {self._words.sense}.endpoint the base URL of an OpenAI-compatible server? It usually ends in /v1"
+            )
             said = self._clean(body[:1000].decode(errors="replace"))
             raise EngineFailed(
                 f"{self.where.shown} answered with something that is not JSON", said, hint=hint
             ) from error
 
-    def _refused(self, response: httpx.Response) -> EngineError:
+    def _refused(self, response: httpx.Response, patience: _Patience) -> EngineError:
         status = response.status_code
         if response.is_redirect:
-            target = _without_secrets(response.headers.get("location", ""))
-            hint = "set videollm.endpoint to the address that it names, if you trust that"
+            target = without_secrets(response.headers.get("location", ""))
+            hint = f"set {self._words.sense}.endpoint to the address that it names, if you trust that"
             return Refused(f"{self.where.shown} sends us elsewhere", target, status=status, said="", hint=hint)
-        said = _message(self._body_of_error(response))
+        said = _message(self._body_of_error(response, patience))
         shown = self._clean(said) or None
         if status in (401, 403):
-            hint = f"put a valid key into the environment variable {self._variable} (setting videollm.key names it)"
+            named = f"{self._words.sense}.key"
+            hint = f"put a valid key into the environment variable {self._variable} (setting {named} names it)"
             return EngineUnavailable(f"{self.where.shown} does not let us in ({status})", shown, hint=hint)
         return Refused(
-            f"{self.where.shown} refuses ({status})", shown, status=status, said=said, hint=_hint(status, said)
+            f"{self.where.shown} refuses ({status})", shown, status=status, said=said, hint=self._hint(status, said)
         )
 
-    def _body_of_error(self, response: httpx.Response) -> bytes:
+    def _hint(self, status: int, said: str) -> str | None:
+        if status in _AGAIN:
+            return "the server is busy: try again later"
+        if status == 413 or (status in (400, 422) and _TOO_LONG.search(said)):
+            return self._words.long
+        return "see the server's log" if status >= 500 else None
+
+    def _body_of_error(self, response: httpx.Response, patience: _Patience) -> bytes:
         try:
-            return self._body(response, 1 << 16)
+            return self._body(response, patience, 1 << 16)
         except EngineFailed:
             return b""  # the status alone says enough
 
@@ -291,20 +277,68 @@ class Endpoint:
         if packing != "identity":
             raise EngineFailed(f"{self.where.shown} packs its answers though it was asked not to", packing)
 
-    def _late(self) -> EngineFailed:
-        hint = "raise videollm.timeout, or show less: lower videollm.frames or videollm.pixels"
-        return EngineFailed(f"no answer within {self._timeout:g} s from {self.where.shown}", hint=hint)
+    def _in_time(self, patience: _Patience) -> None:
+        if patience.over:
+            raise self._late(patience)
+
+    def _late(self, patience: _Patience) -> EngineFailed:
+        hint = f"raise {self._words.sense}.timeout, or {self._words.late}"
+        what = "no complete answer" if patience.whole else "no answer"
+        return EngineFailed(f"{what} within {patience.seconds:g} s from {self.where.shown}", hint=hint)
 
     def _too_large(self) -> EngineFailed:
         return EngineFailed(f"{self.where.shown} answered with more than {_LARGEST >> 20} MB", hint="see its log")
 
 
-def _hint(status: int, said: str) -> str | None:
-    if status in _AGAIN:
-        return "the server is busy: try again later"
-    if status == 413 or (status in (400, 422) and re.search("context|too (long|many|large)|at most", said, re.I)):
-        return "show less: lower videollm.frames or videollm.pixels"
-    return "see the server's log" if status >= 500 else None
+class _Patience:
+    """How long is waited for a reply.
+
+    Args:
+        timeout: seconds for each sign of life.
+        seconds: seconds for the whole, which signs of life do not make longer; None: there is no such limit.
+    """
+
+    def __init__(self, timeout: float, seconds: float | None = None) -> None:
+        self.whole = seconds is not None
+        self.seconds = timeout if seconds is None else seconds
+        self._until = time.monotonic() + self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return max(0.001, self._until - time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() >= self._until
+
+    def renew(self) -> None:
+        """There was a sign of life."""
+        if not self.whole:
+            self._until = time.monotonic() + self.seconds
+
+    @contextmanager
+    def kept(self, response: httpx.Response) -> Iterator[None]:
+        """Ends the connection when the time for the whole is up: reading alone would wait as long again for a server
+        that falls silent in the middle."""
+        self.renew()
+        line = response.extensions["network_stream"].get_extra_info("socket") if self.whole else None
+        if line is None:
+            yield
+            return
+
+        def end() -> None:
+            with suppress(OSError):  # it ended by itself
+                line.shutdown(socket.SHUT_RDWR)
+
+        timer = Timer(self.left, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
@@ -346,10 +380,3 @@ def _message(body: bytes) -> str:
             inner = next((found[k] for k in ("error", "message", "detail") if found.get(k)), None)
             found = text if inner is None else inner
     return found if isinstance(found, str) else text
-
-
-def _without_secrets(url: str) -> str:
-    try:
-        return address(url).shown
-    except ValueError:
-        return "an address that is not one"
