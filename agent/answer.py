@@ -8,7 +8,7 @@ from vagent.agent.evidence.phrases import at, says, searched_in_words
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.records import Answer, Citation, Searched
 from vagent.agent.routes.choices import letters, without_label
-from vagent.agent.state import Context, State
+from vagent.agent.state import Context, State, Turn
 from vagent.tools.safe import safe
 from vagent.tools.time import Span
 
@@ -45,6 +45,14 @@ def compose(state: State, context: Context) -> Answer:
         engines=_engines(context, shelf),
         leads=() if answered else tuple(_citation(q, shelf) for q in (draft.quotes or draft.leads)[:3]),
     )
+
+
+def turn(state: State, given: Answer) -> Turn:
+    """What a chat remembers of a question."""
+    draft, chosen = state["draft"], state.get("chosen")
+    quotes = (*(chosen.quotes if chosen else ()), *draft.quotes) or draft.leads
+    spans = dict.fromkeys([*((q.video, q.span) for q in quotes), *draft.spans])
+    return Turn(state["asked"], state["question"], given.text, draft.short, tuple(spans), given.choice)
 
 
 def _engines(context: Context, shelf: Shelf) -> dict[str, str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vagent.agent.actions import Index
 from vagent.agent.drivers.policy import Policy
+from vagent.agent.evidence.index import Index
 from vagent.agent.look import Looker
-from vagent.agent.records import Answer, Step
-from vagent.agent.state import Context, Driver, State
+from vagent.agent.records import Answer, Event, Started
+from vagent.agent.state import Call, Context, Driver
 from vagent.configs import Settings
 from vagent.errors import QuestionError
 
 if TYPE_CHECKING:
+    from vagent.agent.chats import Thread
     from vagent.agent.graph import Graph
 
 _CHOICES = 26  # options, one a letter
@@ -31,6 +32,7 @@ def ask(
     end: float | None = None,
     videollm: Looker | None = None,
     driver: Driver | None = None,
+    thread: Thread | None = None,
 ) -> Answer:
     """The answer to one question, with the moments that prove it.
 
@@ -41,13 +43,15 @@ def ask(
         start, end: seconds; nothing outside is used.
         videollm: an engine that can look at pictures; None: the one that the index's settings choose, if any.
         driver: what chooses the steps; None: rules.
+        thread: the chat that the question belongs to; None: it stands by itself.
 
     Raises:
         QuestionError: an empty or oversized question, no videos, or options that cannot be told apart.
     """
     events = stream(
-        index, question, videos=videos, choices=choices, start=start, end=end, videollm=videollm, driver=driver
-    )
+        index, question, videos=videos, choices=choices, start=start, end=end, videollm=videollm, driver=driver,
+        thread=thread,
+    )  # fmt: skip
     return next(event for event in events if isinstance(event, Answer))
 
 
@@ -61,27 +65,36 @@ def stream(
     end: float | None = None,
     videollm: Looker | None = None,
     driver: Driver | None = None,
-) -> Iterator[Step | Answer]:
-    """As ``ask``, but each step is given as it is done, and the answer last. The question is checked at once."""
+    thread: Thread | None = None,
+) -> Iterator[Event]:
+    """As ``ask``, but each step is told as it begins and given as it is done, and the answer comes last. The question
+    is checked at once. Closing the iterator ends the question; a chat is then as if it had not been asked.
+    """
     asked, options = checked(question, choices, index.settings)
     if not videos:
         raise QuestionError("there is no video to ask", hint="index one first: vagent index FILE")
     if videollm is None:
         _, videollm = index.engines.get("videollm")
     context = Context(index, driver or Policy(), videollm)
-    state: State = {"question": asked, "choices": options, "videos": tuple(videos), "start": start, "end": end}
-    return _events(state, context)
+    given = {"asked": asked, "choices": options, "videos": tuple(videos), "start": start, "end": end}
+    return _events(given, context, thread)
 
 
-def _events(state: State, context: Context) -> Iterator[Step | Answer]:
+def _events(given: dict[str, Any], context: Context, thread: Thread | None) -> Iterator[Event]:
+    from langgraph.types import Overwrite
     from langsmith import tracing_context
 
     from vagent.agent.graph import build, limit
 
-    started = perf_counter()
-    graph: Graph = build()
-    config = {"recursion_limit": limit(context.index.settings.agent.steps)}
-    updates = graph.stream(state, config, context=context, stream_mode="updates")  # type: ignore[call-overload]
+    graph: Graph = build(None if thread is None else thread.checkpointer)
+    config: dict[str, Any] = {"recursion_limit": limit(context.index.settings.agent.steps)}
+    if thread is not None:
+        config["configurable"] = {"thread_id": thread.id}
+    # A chat's last question left its own behind.
+    given |= {key: Overwrite([]) for key in ("moments", "looks", "shown", "messages", "steps")}
+    # Nothing is kept of a question that was not answered: the checkpoint is written at its end.
+    durability = None if thread is None else "exit"
+    updates = graph.stream(given, config, context=context, stream_mode="updates", durability=durability)  # type: ignore[call-overload]
     spent: dict[str, float] = {}
     while True:
         # Tracing would send questions and evidence to a server when the user's environment happens to ask for it.
@@ -89,12 +102,14 @@ def _events(state: State, context: Context) -> Iterator[Step | Answer]:
             update = next(updates, None)
         if update is None:
             return
-        for change in update.values():
-            for step in (change or {}).get("steps", []):
+        for change in (change for change in update.values() if change):
+            for step in change.get("steps", []):
                 spent[step.action] = spent.get(step.action, 0.0) + step.seconds
                 yield step
-            if change and "answer" in change:
-                yield replace(change["answer"], seconds={**spent, "total": perf_counter() - started})
+            if "steps" not in change and isinstance(call := change.get("call"), Call) and call.name != "finish":
+                yield Started(call.name, dict(call.arguments))
+            if "answer" in change:
+                yield replace(change["answer"], seconds={**spent, "total": perf_counter() - context.started})
 
 
 def checked(question: str, choices: Sequence[str] | None, settings: Settings) -> tuple[str, tuple[str, ...]]:

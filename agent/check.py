@@ -1,5 +1,5 @@
-"""Checks before anything is said: do the quotes stand in the evidence, does it rest on more than weak evidence, do
-looks agree. Gives the confidence.
+"""Checks before anything is said: do the quotes stand in the evidence, does it rest on more than weak evidence. Gives
+the confidence; whether looks agree is told by ``looks``.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from dataclasses import replace
 from vagent.agent.evidence.draft import Draft, Quote
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import ENOUGH
-from vagent.agent.language.words import content, squeezed
-from vagent.agent.look import Seen
+from vagent.agent.language.words import squeezed
 
 WEAK_LIMIT = 0.4
 """No answer that rests on weak evidence alone is more confident than this."""
 
 _WEAK_ENOUGH = 0.5  # probability that a draft resting on weak evidence alone needs
-_APART = 0.1  # lead in probability that the likeliest option needs
-_SUREST = 0.9  # no choice by looks alone is more confident than this
-_AGREE = 0.5  # share of content words that two looks must have in common to agree
 
 
-def check(draft: Draft, shelf: Shelf, looks: Sequence[Seen] = ()) -> Draft:
+def check(draft: Draft, shelf: Shelf) -> Draft:
     """The draft as it may be said: unproven quotes dropped, its probability cut where the evidence is weak.
 
     A draft that fails comes back without text, with what is missing and the leads.
@@ -60,39 +56,6 @@ def stands(quote: Quote, shelf: Shelf) -> bool:
             return False
         place += len(letters)
     return bool(near)
-
-
-def agreement(looks: Sequence[Seen]) -> tuple[Seen | None, float]:
-    """The look that most others agree with, and the share of looks that do; independent looks, not their own claims."""
-    said = [look for look in looks if look.text]
-    if not said:
-        return None, 0.0
-    bags = [set(content(look.text, frame=True)) for look in said]
-    votes = [sum(_alike(a, b) for b in bags) for a in bags]
-    best = max(range(len(said)), key=lambda i: (votes[i], -i))
-    return said[best], votes[best] / len(said)
-
-
-def likeliest(looks: Sequence[Seen]) -> tuple[int, float, Seen] | None:
-    """The option that looks make most probable: its position, its probability, and the look that is surest of it.
-
-    None where nobody judged the options, or where the best two are too close to tell. Looks that saw nothing of what
-    was asked do not count, unless none saw anything.
-    """
-    judged = [look for look in looks if look.options and look.text] or [look for look in looks if look.options]
-    if not judged:
-        return None
-    means = [sum(column) / len(judged) for column in zip(*(look.options for look in judged), strict=True)]
-    first, second = sorted(means, reverse=True)[:2] if len(means) > 1 else (means[0], 0.0)
-    if first - second < _APART:
-        return None
-    best = means.index(first)
-    return best, min(first, _SUREST), max(judged, key=lambda look: look.options[best])
-
-
-def _alike(one: set[str], other: set[str]) -> bool:
-    smaller = min(len(one), len(other))
-    return smaller == 0 or len(one & other) / smaller >= _AGREE
 
 
 def _failed(draft: Draft, missing: str) -> Draft:

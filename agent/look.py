@@ -43,6 +43,8 @@ class Seen:
     Attributes:
         text: what was said; empty when the pictures do not show what was asked.
         options: how probable each option of a multiple-choice question is, 0..1; empty where nobody could tell.
+        again: it was asked in the other words, without the text that was found.
+        label: what a chat model calls it.
     """
 
     video: int
@@ -51,35 +53,56 @@ class Seen:
     text: str
     frames: int
     options: tuple[float, ...] = ()
+    again: bool = False
+    label: str = ""
 
 
-def look(engine: Looker, shelf: Shelf, video: int, span: Span, question: str, options: Sequence[str] = ()) -> Seen:
+def look(
+    engine: Looker,
+    shelf: Shelf,
+    video: int,
+    span: Span,
+    question: str,
+    options: Sequence[str] = (),
+    *,
+    again: bool = False,
+    pictures: int | None = None,
+) -> Seen:
     """Show the pictures of a stretch to the engine.
 
     Args:
         span: cut to the settings' longest look and to the stretch that the question is limited to.
         options: of a multiple-choice question, without letters.
+        again: ask in other words, of pictures between those of a first look, and without the text that was found.
+        pictures: at most so many; None: as the settings say.
 
     Raises:
         EngineFailed: the model broke.
     """
     settings = shelf.index.settings.agent
     span = shelf.clamp(Span(span.start, min(span.end, span.start + settings.look_seconds)))
-    kept = shelf.index.pictures(video, _times(span, settings.frames))[: settings.frames]
+    most = settings.frames if pictures is None else min(pictures, settings.frames)
+    kept = shelf.index.pictures(video, _times(span, most, between=again))[:most]
     frames = [(time, unjpeg(jpeg)) for time, jpeg in inside(kept, span)]
     if not frames:
-        return Seen(video, span, question, "", 0)
+        return Seen(video, span, question, "", 0, again=again)
     times = [time for time, _ in frames]
-    said = safe(engine.answer(frames, prompt(shelf, video, span, question, times)))
+    asking = prompt_again(span, question, times) if again else prompt(shelf, video, span, question, times)
+    said = safe(engine.answer(frames, asking))
     bare = said.strip(" .!\"'").casefold()
     nothing = not bare or bare == _NOTHING
     judged = _judge(engine, frames, lambda order: choosing(shelf, video, span, question, times, order), options)
-    return Seen(video, _named(said, times, span), question, "" if nothing else said, len(frames), judged)
+    return Seen(video, _named(said, times, span), question, "" if nothing else said, len(frames), judged, again)
 
 
 def prompt(shelf: Shelf, video: int, span: Span, question: str, times: Sequence[float]) -> str:
     """The prompt of one look: times in text, evidence in order of time, quoted and delimited by an unguessable line."""
     return fill("look", **_material(shelf, video, span, times), question=safe_lines(question))
+
+
+def prompt_again(span: Span, question: str, times: Sequence[float]) -> str:
+    """The prompt of a second look: other words, and nothing of what was found, so that it can disagree."""
+    return fill("look_again", **_shown(span, times), question=safe_lines(question))
 
 
 def choosing(
@@ -93,13 +116,15 @@ def choosing(
 def _material(shelf: Shelf, video: int, span: Span, times: Sequence[float]) -> dict[str, str]:
     lines = [line for line in shelf.lines(video) if line.span.touches(span)][:_EVIDENCE]
     evidence = "\n".join(f"[{format_time(x.span.start, 1)}] {x.evidence.kind}: {safe(x.text)}" for x in lines)
+    return {**_shown(span, times), "marker": marker(evidence), "evidence": evidence or "(none)"}
+
+
+def _shown(span: Span, times: Sequence[float]) -> dict[str, str]:
     return {
         "count": str(len(times)),
         "start": format_time(span.start, 1),
         "end": format_time(span.end, 1),
         "times": ", ".join(format_time(time, 1) for time in times),
-        "marker": marker(evidence),
-        "evidence": evidence or "(none)",
     }
 
 
@@ -137,8 +162,9 @@ def _letters(options: Sequence[str]) -> list[str]:
     return [chr(ord("A") + i) for i in range(len(options))]
 
 
-def _times(span: Span, most: int) -> list[float]:
-    """About two a second, evenly spread, at most ``most``."""
+def _times(span: Span, most: int, *, between: bool = False) -> list[float]:
+    """About two a second, evenly spread, at most ``most``; ``between``: half a step later than otherwise."""
     count = max(1, min(most, round(span.duration * 2)))
     step = span.duration / count
-    return [span.start + (i + 0.5) * step for i in range(count)]
+    times = [span.start + (i + (0.9 if between else 0.5)) * step for i in range(count)]
+    return [min(time, span.end) for time in times]

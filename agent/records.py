@@ -65,6 +65,9 @@ class Step:
     """One thing the agent did: the action's name, its arguments and what came of it, in words.
 
     Attributes:
+        seconds: deciding on it and doing it.
+        frames: pictures that a model looked at.
+        tokens: that models read and wrote for it; 0 where no model took part, or it cannot tell.
         notices: what an engine had to tell, for instance that it was shown less because memory is short.
     """
 
@@ -72,6 +75,8 @@ class Step:
     arguments: Mapping[str, Any]
     result: str
     seconds: float
+    frames: int = 0
+    tokens: int = 0
     notices: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,8 +86,22 @@ class Step:
             "arguments": dict(self.arguments),
             "result": self.result,
             "seconds": round(self.seconds, 3),
+            "frames": self.frames,
+            "tokens": self.tokens,
             **({"notices": list(self.notices)} if self.notices else {}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Something that the agent is about to do; the ``Step`` follows when it is done."""
+
+    action: str
+    arguments: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"action": self.action, "arguments": dict(self.arguments)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +148,7 @@ class Answer:
             "engines": dict(self.engines),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
+
+
+Event = Started | Step | Answer
+"""What a streamed question gives, in this order: a step that begins, what came of it, and at last the answer."""

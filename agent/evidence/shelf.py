@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.agent.actions import Index
+from vagent.agent.evidence.index import Index
 from vagent.agent.language.words import Bag, Rarity
 from vagent.index.records import SPOKEN, Evidence, Kind, Video
 from vagent.tools.safe import safe

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vagent.agent.records import Answer, Citation, Searched, Step
+    from vagent.agent.records import Answer, Citation, Searched, Started, Step
     from vagent.errors import VagentError
     from vagent.index.job import Progress
     from vagent.index.pipeline import Report
@@ -32,6 +32,7 @@ __all__ = [
     "Searched",
     "Shot",
     "Span",
+    "Started",
     "Step",
     "VagentError",
     "Video",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "vagent.agent.records": ("Answer", "Citation", "Searched", "Step"),
+    "vagent.agent.records": ("Answer", "Citation", "Searched", "Started", "Step"),
     "vagent.errors": ("VagentError",),
     "vagent.index.job": ("Progress",),
     "vagent.index.pipeline": ("Report",),

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import vagent.agent.ask as agent
 from vagent import configs
-from vagent.agent.records import Answer, Step
+from vagent.agent.records import Answer, Event
 from vagent.errors import SourceError, TimeError
 from vagent.index.job import Progress
 from vagent.index.library import VideoLibrary
@@ -204,8 +204,8 @@ class Library:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
-    ) -> Iterator[Step | Answer]:
-        """As ``ask``, but each step is given as it is done; the answer comes last."""
+    ) -> Iterator[Event]:
+        """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
         videos = self.videos() if source is None else self._index.find(source)
         if not videos:
             raise SourceError("the library is empty", str(self.folder), hint="run: vagent index PATH")
@@ -340,8 +340,8 @@ class VideoAgent:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
-    ) -> Iterator[Step | Answer]:
-        """As ``ask``, but each step is given as it is done; the answer comes last."""
+    ) -> Iterator[Event]:
+        """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
         self.library.check(question, choices)
         self._prepare()
         yield from self.library.stream(question, source=self.source, choices=choices, start=start, until=until)

@@ -1,10 +1,9 @@
-"""What the agent may do, and the handle it does it on. Drivers choose actions; they never hold the index themselves."""
+"""The library as the agent sees it: the handle that actions work on, and that no driver ever holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,66 +76,3 @@ class Index(Protocol):
     def describe(self, video: int) -> Mapping[str, Any]:
         """Facts of the file: container, size, tracks, subtitles."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Find moments by words and by meaning. Use it to find where something is said, written or seen."""
-
-    name: ClassVar[str] = "search"
-    query: str
-    kinds: tuple[Kind, ...] | None = None
-    start: float | None = None
-    end: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """Read everything that was said and written in one stretch of one video. Use it when the time is known."""
-
-    name: ClassVar[str] = "transcript"
-    video: int
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """Read all evidence of the videos asked. Use it for counting, for order and for "is there any"."""
-
-    name: ClassVar[str] = "scan"
-
-
-@dataclass(frozen=True, slots=True)
-class Describe:
-    """Facts of a file: tracks, languages, duration. Use it for questions about the file, not about what it shows."""
-
-    name: ClassVar[str] = "describe"
-    video: int
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Look at the pictures of one short stretch with a video-LLM. Use it for what is seen; ask one full question."""
-
-    name: ClassVar[str] = "look"
-    video: int
-    start: float
-    end: float
-    question: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Stop looking for evidence and answer."""
-
-    name: ClassVar[str] = "finish"
-
-
-Action = Search | Transcript | Scan | Describe | Look | Finish
-
-
-def arguments(action: Action) -> dict[str, Any]:
-    """The arguments of an action as JSON values, those that were not given left out."""
-    values = {f.name: getattr(action, f.name) for f in fields(action)}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v is not None}
