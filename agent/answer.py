@@ -52,7 +52,7 @@ def turn(state: State, given: Answer) -> Turn:
     draft, chosen = state["draft"], state.get("chosen")
     quotes = (*(chosen.quotes if chosen else ()), *draft.quotes) or draft.leads
     spans = dict.fromkeys([*((q.video, q.span) for q in quotes), *draft.spans])
-    return Turn(state["asked"], state["question"], given.text, draft.short, tuple(spans), given.choice)
+    return Turn(state["asked"], state["question"], given.text, given.answered, draft.short, tuple(spans), given.choice)
 
 
 def _engines(context: Context, shelf: Shelf) -> dict[str, str]:

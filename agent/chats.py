@@ -12,6 +12,8 @@ from vagent.errors import LibraryBusyError, LibraryCorruptError, QuestionError, 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from vagent.agent.state import Turn
+
 _NAME = 200  # characters of a chat's name, at most
 _WAIT = 10.0  # seconds to wait for another process that writes
 
@@ -23,8 +25,8 @@ class Thread:
     checkpointer: BaseCheckpointSaver[str]
     id: str
 
-    def turns(self) -> list[Any]:
-        """What was asked and answered so far: ``vagent.agent.state.Turn``, oldest first."""
+    def turns(self) -> list[Turn]:
+        """What was asked and answered so far, oldest first."""
         held = self.checkpointer.get_tuple({"configurable": {"thread_id": self.id}})
         return [] if held is None else list(held.checkpoint["channel_values"].get("turns", ()))
 

@@ -116,6 +116,7 @@ class Turn:
     question: str
     resolved: str
     text: str
+    answered: bool = False
     short: str | None = None
     spans: tuple[tuple[int, Span], ...] = ()
     choice: str | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vagent import _progress, _render
+from vagent import _progress, _render, _steps
 from vagent.errors import QuestionError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def chat(with_videos: Chat, *, json: bool) -> None:
         if not question.strip():
             continue
         try:
-            given = with_videos.ask(question.strip())
+            given = _steps.watched(with_videos.stream(question.strip()), shown=not json and sys.stderr.isatty())
         except QuestionError as error:
             typer.echo(f"vagent: {error}", err=True)
             continue

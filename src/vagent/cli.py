@@ -96,6 +96,9 @@ def ask(
     ] = None,
     start: FromOption = None,
     until: UntilOption = None,
+    chat: Annotated[
+        str | None, typer.Option("--chat", metavar="NAME", help="Go on with the chat of this name, or begin it.")
+    ] = None,
     json: JsonOption = False,
     find: FindOption = None,
     engine: EngineOption = None,
@@ -106,7 +109,7 @@ def ask(
 
     A video that is not in the library yet is indexed first, once.
     """
-    from vagent import _chat, _progress, _render
+    from vagent import _chat, _progress, _render, _steps
 
     source, question = _whom(source, question, library)
     with _open(library, preset, engine, find) as opened:
@@ -114,13 +117,17 @@ def ask(
             opened.check(question, choices)
         if source is not None:
             _prepare(opened, source, quiet=json, again=bool(preset or engine or find))
-        options: dict[str, Any] = {"source": source, "choices": choices, "start": start, "until": until}
+        limits: dict[str, Any] = {"source": source, "start": start, "until": until}
         if question is None:
             if choices:
                 raise QuestionError("options need a question", hint="give the question after SOURCE")
-            _chat.chat(opened.chat(source=source, start=start, until=until), json=json)
+            _chat.chat(opened.chat(chat, **limits), json=json)
             return
-        answer = opened.ask(question, **options)
+        if chat is None:
+            events = opened.stream(question, choices=choices, **limits)
+        else:
+            events = opened.chat(chat, **limits).stream(question, choices=choices)
+        answer = _steps.watched(events, shown=not json and sys.stderr.isatty())
         _progress.note(answer.notices)
         typer.echo(_render.as_json(answer.to_dict()) if json else _render.answer(answer))
 

@@ -10,7 +10,9 @@ from typing import Any, Self
 
 import vagent.agent.ask as agent
 from vagent import configs
+from vagent.agent.chats import Chats, Thread
 from vagent.agent.records import Answer, Event
+from vagent.agent.state import Turn
 from vagent.errors import SourceError, TimeError
 from vagent.index.job import Progress
 from vagent.index.library import VideoLibrary
@@ -43,14 +45,18 @@ class Library:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         given = {"preset": preset, "library": None if folder is None else str(folder), **(settings or {})}
-        self._index = VideoLibrary(configs.load(given))
+        self._set(VideoLibrary(configs.load(given)))
 
     @classmethod
     def from_settings(cls, settings: configs.Settings) -> Self:
         """The library that some settings name, for programs that load settings themselves."""
         library = cls.__new__(cls)
-        library._index = VideoLibrary(settings)
+        library._set(VideoLibrary(settings))
         return library
+
+    def _set(self, index: VideoLibrary) -> None:
+        self._index = index
+        self._chats = Chats(index.folder / "chats.db")
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +84,7 @@ class Library:
 
     def close(self) -> None:
         """Let go of the database, the models and the worker processes."""
+        self._chats.close()
         self._index.close()
 
     def add(
@@ -206,23 +213,55 @@ class Library:
         until: Time | None = None,
     ) -> Iterator[Event]:
         """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
+        yield from self._stream(question, source, choices, start, until)
+
+    def _stream(
+        self,
+        question: str,
+        source: str | Path | None,
+        choices: Sequence[str] | None,
+        start: Time | None,
+        until: Time | None,
+        thread: Thread | None = None,
+    ) -> Iterator[Event]:
         videos = self.videos() if source is None else self._index.find(source)
         if not videos:
             raise SourceError("the library is empty", str(self.folder), hint="run: vagent index PATH")
         low, high = _times(videos, start, until)
+        numbers = [video.id for video in videos]
         yield from agent.stream(
-            self._index, question, videos=[video.id for video in videos], choices=choices, start=low, end=high
+            self._index, question, videos=numbers, choices=choices, start=low, end=high, thread=thread
         )
 
     def chat(
         self,
+        name: str | None = None,
         *,
         source: str | Path | None = None,
         start: Time | None = None,
         until: Time | None = None,
     ) -> Chat:
-        """A chat about the library, or about the videos that a file or folder stands for."""
-        return Chat(lambda question: self.ask(question, source=source, start=start, until=until))
+        """A chat about the library, or about the videos that a file or folder stands for.
+
+        Args:
+            name: under which the library keeps the chat, to go on with it later; None: it ends with the process.
+            source: only the videos that this file or folder stands for.
+            start, until: only evidence within these times.
+
+        Raises:
+            QuestionError: an empty or oversized name.
+            LibraryError: the chats of the library cannot be read or written.
+        """
+        thread = self._chats.thread(name) if name is not None else Chats(None).thread("chat")
+        return Chat(lambda question, choices: self._stream(question, source, choices, start, until, thread), thread)
+
+    def chats(self) -> list[str]:
+        """Names of the chats that the library keeps."""
+        return self._chats.names()
+
+    def forget_chat(self, name: str) -> None:
+        """Delete a chat that the library keeps; one that does not exist is no error."""
+        self._chats.forget(name)
 
     async def aask(
         self,
@@ -238,20 +277,27 @@ class Library:
 
 
 class Chat:
-    """Question after question to the same videos; ``turns`` keeps what was asked and answered.
+    """Question after question to the same videos; a question may refer to what was asked and answered before.
 
-    Each question is understood by itself.
+    A question that is broken off is as if it had not been asked.
     """
 
-    def __init__(self, ask: Callable[[str], Answer]) -> None:
-        self._ask = ask
-        self.turns: list[Answer] = []
+    def __init__(self, stream: Callable[[str, Sequence[str] | None], Iterator[Event]], thread: Thread) -> None:
+        self._stream = stream
+        self._thread = thread
 
-    def ask(self, question: str) -> Answer:
+    @property
+    def turns(self) -> list[Turn]:
+        """What was asked and answered so far, oldest first; of a chat that was gone on with, from its beginning."""
+        return self._thread.turns()
+
+    def ask(self, question: str, *, choices: Sequence[str] | None = None) -> Answer:
         """Answer the next question; raises what ``Library.ask`` raises."""
-        given = self._ask(question)
-        self.turns.append(given)
-        return given
+        return next(event for event in self.stream(question, choices=choices) if isinstance(event, Answer))
+
+    def stream(self, question: str, *, choices: Sequence[str] | None = None) -> Iterator[Event]:
+        """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
+        yield from self._stream(question, choices)
 
 
 class VideoAgent:
@@ -346,9 +392,10 @@ class VideoAgent:
         self._prepare()
         yield from self.library.stream(question, source=self.source, choices=choices, start=start, until=until)
 
-    def chat(self, *, start: Time | None = None, until: Time | None = None) -> Chat:
-        """A chat about this video."""
-        return Chat(lambda question: self.ask(question, start=start, until=until))
+    def chat(self, name: str | None = None, *, start: Time | None = None, until: Time | None = None) -> Chat:
+        """A chat about this video; see ``Library.chat``."""
+        self._prepare()
+        return self.library.chat(name, source=self.source, start=start, until=until)
 
     def search(
         self,

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from tests.vagent.conftest import Outcome
+from vagent import Library
 
 Run = Callable[..., Outcome]
 
@@ -262,3 +263,12 @@ def test_names_cannot_forge_output(run: Run, film: Path, tmp_path: Path) -> None
         run("show", nasty, "--library", tmp_path / "library"),
     ):
         assert "\x1b" not in out.out + out.err
+
+
+def test_a_chat_with_a_name_goes_on_at_the_next_call(run: Run, film: Path, indexed: Path, tmp_path: Path) -> None:
+    library = shutil.copytree(indexed, tmp_path / "library")
+    for _ in range(2):
+        done = run("ask", film, "Who forgot her umbrella?", "--chat", "film night", "--library", library)
+        assert "Maria" in done.out
+    with Library(library) as opened:
+        assert len(opened.chat("film night").turns) == 2

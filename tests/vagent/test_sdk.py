@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import vagent
-from vagent import Answer, Library, Step, VideoAgent
+from vagent import Answer, Library, Started, Step, VideoAgent
 from vagent.errors import LibraryCorruptError, LibraryVersionError, QuestionError, SourceError, TimeError
 
 UMBRELLA = "Who forgot her umbrella?"
@@ -31,9 +31,10 @@ def test_an_answer_has_text_citations_and_the_json_of_the_command_line(agent: Vi
 
 
 def test_steps_are_streamed_and_the_answer_comes_last(agent: VideoAgent) -> None:
-    *steps, last = agent.stream(UMBRELLA)
+    *events, last = agent.stream(UMBRELLA)
+    steps = [event for event in events if isinstance(event, Step)]
     assert steps
-    assert all(isinstance(step, Step) for step in steps)
+    assert [type(event) for event in events] == [Started, Step] * len(steps)
     assert isinstance(last, Answer)
     assert last.steps == tuple(steps)
 
@@ -48,6 +49,29 @@ def test_a_chat_keeps_its_turns(agent: VideoAgent) -> None:
     chat.ask("When does the night train leave?")
     chat.ask(UMBRELLA)
     assert [turn.answered for turn in chat.turns] == [True, False]
+
+
+def test_a_chat_with_a_name_is_kept_and_can_be_forgotten(film: Path, indexed: Path, tmp_path: Path) -> None:
+    library = shutil.copytree(indexed, tmp_path / "library")
+    for turns in (1, 2):
+        with VideoAgent(film, library=library) as agent:
+            chat = agent.chat("night train")
+            chat.ask(UMBRELLA)
+            assert [turn.question for turn in chat.turns] == [UMBRELLA] * turns
+            assert chat.turns[-1].text == agent.ask(UMBRELLA).text
+            assert agent.library.chats() == ["night train"]
+    with Library(library) as opened:
+        opened.forget_chat("night train")
+        assert opened.chats() == []
+
+
+def test_a_question_of_a_chat_that_is_broken_off_is_as_if_it_had_not_been_asked(agent: VideoAgent) -> None:
+    chat = agent.chat()
+    events = chat.stream(UMBRELLA)
+    assert isinstance(next(events), Started)
+    events.close()  # type: ignore[attr-defined]
+    assert chat.turns == []
+    assert chat.ask("Which train is it?", choices=["the day train", "the night train"]).choice == "B"
 
 
 def test_nothing_is_printed_and_no_connection_made(

@@ -37,6 +37,8 @@ class VideoLanguageModel(ABC):
         self.settings = settings
         self.notices: list[str] = []
         """What whoever reads the answers should know, each once: that pictures were shown smaller than was set."""
+        self.spent = 0
+        """Tokens read and written so far, where the model can tell."""
 
     @property
     @abstractmethod

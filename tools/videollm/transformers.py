@@ -256,6 +256,7 @@ class TransformersVideoLLM(VideoLanguageModel):
             streamer=streamer,
             stopping_criteria=criteria,
         )
+        self.spent += int(out.numel())
         said = loaded.processor.tokenizer.batch_decode(out[:, made["input_ids"].shape[1] :], skip_special_tokens=True)
         return [without_thoughts(text) for text in said]
 
