@@ -5,15 +5,15 @@
 
 Each line of the file is an object: {"video": file name, "question", "kind": speech | text | visual | temporal | count |
 unanswerable, "answer", "accept": [...], "options": [...], "correct_option", "evidence": [[start, end], ...]}.
-Every video is indexed once; every question is asked twice, without and with its options, and once more of a search by
-words alone (the baseline). Printed per kind of question:
+Every video is indexed once; every question is asked twice, without and with its options, and answered by the two
+baselines of ``benchmarks.baselines``: a search by words alone, and evidence spread evenly. Per kind of question:
 
     recall@1, @5   a citation (or, when nothing is cited, a lead) overlaps a true stretch; one of the first five of
                    citations and searched moments does. Questions without stretches are left out.
     text, quote    an accepted string stands in the answer's text; in a cited quote; either.
     choice         the right option was chosen; wrong: another one was.
     declined       answered is False: right for unanswerable questions, a miss for all others.
-    base           the first moments of a search by words alone, taken as if they were the answer.
+    w., u.         the same of the baselines: words alone, uniform; they always answer.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks import baselines
 from vagent import VideoAgent
 from vagent.agent.language.words import fold
 from vagent.errors import VagentError
@@ -84,8 +85,10 @@ def _video(path: Path, questions: Sequence[dict[str, Any]], library: Path, prese
             print(f"{path.name}: indexed in {perf_counter() - started:.1f} s", file=sys.stderr)
             rows = [_asked(agent, question) for question in questions]
         with VideoAgent(path, library=library, settings=words_only) as baseline:
+            evenly = baselines.uniform(baseline)
             for row in rows:
-                row["baseline"] = _baseline(baseline, row)
+                row["words"] = _held(row, baselines.words(baseline, row["question"]))
+                row["uniform"] = _held(row, evenly)
     except VagentError as error:
         print(f"{path.name}: {error}", file=sys.stderr)
         return []
@@ -118,15 +121,15 @@ def _asked(agent: VideoAgent, question: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _baseline(agent: VideoAgent, row: dict[str, Any]) -> dict[str, Any]:
-    """Search by words alone: the first five moments as if they were the answer."""
-    moments = agent.search(row["question"], limit=5)
+def _held(row: dict[str, Any], given: baselines.Given) -> dict[str, Any]:
+    """What a baseline is worth for a question."""
     true = [tuple(span) for span in row.get("evidence", [])]
-    spans = [(m.span.start, m.span.end) for m in moments]
+    picked = given.picked(row["options"]) if row.get("options") else None
     return {
-        "recall@1": _hit(spans[:1], true) if true else None,
-        "recall@5": _hit(spans, true) if true else None,
-        "in_quote": accepted(row["accept"], [h.evidence.text for m in moments[:1] for h in m.hits[:1]]),
+        "recall@1": _hit(given.spans[:1], true) if true else None,
+        "recall@5": _hit(given.spans, true) if true else None,
+        "in_quote": accepted(row["accept"], given.texts),
+        "choice": picked == row.get("correct_option") if row.get("options") else None,
     }
 
 
@@ -170,9 +173,11 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "declined": _share([not row["answered"] for row in rows]),
         "choice": _share([row["picked"] == row["correct_option"] for row in optional]),
         "wrong": _share([row["picked"] not in (None, row["correct_option"]) for row in optional]),
-        "base@1": _share([row["baseline"]["recall@1"] for row in rows]),
-        "base@5": _share([row["baseline"]["recall@5"] for row in rows]),
-        "basequote": _share([row["baseline"]["in_quote"] for row in rows]),
+        **{
+            f"{short}.{label}": _share([row[name][key] for row in rows])
+            for name, short in (("words", "w"), ("uniform", "u"))
+            for label, key in (("@1", "recall@1"), ("@5", "recall@5"), ("quote", "in_quote"), ("choice", "choice"))
+        },
         "p50": statistics.median(seconds),
         "p95": seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))],
     }
