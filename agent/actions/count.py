@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vagent.agent.actions.desk import Desk, Refused
+from vagent.agent.actions.desk import Desk, Refused, number
 from vagent.agent.evidence.phrases import at, listed, senses
 from vagent.agent.language.words import content
 from vagent.agent.routes import occurrences
@@ -42,5 +42,5 @@ def count(
         f"Video {desk.number(c.video.id)}, {at(c.span)}: gone over by {senses(c.kinds) or 'no sense'}."
         for c in desk.index.searched(shelf.numbers, desk.state.get("start"), desk.state.get("end"))
     )
-    result = f"{len(found)} places" + (f": {times}" if times else "")
-    return Observation(result, f"{len(found)} places:\n{text}\n{covered}", moments, shown=shown)
+    result = number(len(found), "place") + (f": {times}" if times else "")
+    return Observation(result, f"{number(len(found), 'place')}:\n{text}\n{covered}", moments, shown=shown)

@@ -92,5 +92,10 @@ def delimited(lines: Iterable[str], left_out: int = 0) -> str:
     return f"{line}\n{text}\n{line}{more}"
 
 
+def number(count: int, noun: str) -> str:
+    """``1 moment``, ``2 moments``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _LINE else text[:_LINE] + "…"

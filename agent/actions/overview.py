@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from vagent.agent.actions.desk import Desk, delimited
+from vagent.agent.actions.desk import Desk, delimited, number
 from vagent.agent.evidence.phrases import senses
 from vagent.agent.state import Observation
 from vagent.tools.safe import safe
@@ -33,7 +33,7 @@ def overview(
         shown += ids
     rest = len(desk.state["videos"]) - len(rows) if video is None else 0
     more = [f"{rest} more videos; search finds which of them speak of something."] if rest > 0 else []
-    return Observation(f"{len(rows)} videos", "\n\n".join(texts + more), shown=tuple(shown))
+    return Observation(number(len(rows), "video"), "\n\n".join(texts + more), shown=tuple(shown))
 
 
 def _told(desk: Desk, row: int, most: int) -> tuple[str, tuple[int, ...]]:

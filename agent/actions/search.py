@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from vagent.agent.actions.arguments import Time
-from vagent.agent.actions.desk import Desk, Refused
+from vagent.agent.actions.desk import Desk, Refused, number
 from vagent.agent.evidence.phrases import at
 from vagent.agent.state import Found, Observation
 from vagent.index.records import Evidence, Kind
@@ -42,8 +42,8 @@ def search(
     rows: dict[int, Evidence] = {h.evidence.id: h.evidence for m in found for h in m.hits}
     listed, shown = desk.listed(list(rows.values()), _ROWS)
     best = f", best at {at(moments[0].span)}" if moments else ""
-    return Observation(f"{len(moments)} moments{best}", f"{len(moments)} moments, best first:\n{listed}", moments,
-                       shown=shown)  # fmt: skip
+    count = number(len(moments), "moment")
+    return Observation(count + best, f"{count}, best first:\n{listed}", moments, shown=shown)
 
 
 def _later(one: float | None, other: float | None) -> float | None:

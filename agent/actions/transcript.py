@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from vagent.agent.actions.arguments import Time
-from vagent.agent.actions.desk import Desk
+from vagent.agent.actions.desk import Desk, number
 from vagent.agent.state import Found, Observation
 
 _ROWS = 60  # rows of evidence that a model is shown
@@ -28,5 +28,5 @@ def transcript(
     rows = desk.index.evidence(row, span)
     listed, shown = desk.listed(rows, _ROWS)
     moments = (Found(row, span, 1.0, tuple(r.id for r in rows)),) if rows else ()
-    return Observation(f"{len(rows)} rows of evidence", f"{len(rows)} rows of evidence:\n{listed}", moments,
-                       shown=shown)  # fmt: skip
+    count = number(len(rows), "row") + " of evidence"
+    return Observation(count, f"{count}:\n{listed}", moments, shown=shown)
