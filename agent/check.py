@@ -25,7 +25,7 @@ def check(draft: Draft, shelf: Shelf) -> Draft:
     """
     if draft.file or (draft.looked and not draft.quotes):
         return draft if draft.probability >= ENOUGH else _failed(draft, "The looks at the pictures do not agree.")
-    if not draft.text:
+    if not draft.text or draft.absent:
         return draft
     proven = tuple(q for q in draft.quotes if stands(q, shelf))
     if not proven or proven[0] is not draft.quotes[0]:

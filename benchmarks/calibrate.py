@@ -23,7 +23,7 @@ from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import NAMES
 from vagent.agent.language.words import squeezed
 from vagent.agent.question.plan import understand
-from vagent.agent.routes.extract import cited
+from vagent.agent.routes.quoting import cited
 
 RIDGE = 1.0
 FIRM = ("untyped", "contrast", "missing", "literal")  # seldom seen, but clear where they are: held back less

@@ -13,8 +13,8 @@ from vagent.index.records import Kind
 from vagent.tools.time import Span
 
 _SHORT = 180.0  # seconds up to which a video is looked at evenly instead of where search points
-_EVERY_PLACE: frozenset[Task] = frozenset({"count", "order", "when", "mention"})
-_ALL_LINES: frozenset[Task] = frozenset({"edge", "neighbour"})
+_EVERY_PLACE: frozenset[Task] = frozenset({"count", "order", "when", "exists", "compare"})
+_ALL_LINES: frozenset[Task] = frozenset({"edge", "neighbour", "between", "speaker"})
 _WHOLE: frozenset[Task] = frozenset({"whole", "file"})
 
 

@@ -11,8 +11,32 @@ from vagent.tools.time import Span
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """One sense over one stretch of one video.
+
+    Attributes:
+        every: seconds between two looks; None where the sense takes in everything.
+        gaps: stretches inside that could not be decoded.
+        complete: the video's indexing has finished.
+    """
+
+    video: int
+    span: Span
+    kind: Kind
+    every: float | None = None
+    gaps: tuple[Span, ...] = ()
+    complete: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """Length of what was gone through, without the gaps."""
+        return self.span.duration - sum(gap.overlap(self.span) for gap in self.gaps)
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
-    """Words of the evidence with their place. ``rows`` are the evidence rows that they were taken from."""
+    """Words of the evidence with their place. ``rows`` are the evidence rows that they were taken from, ``speaker`` is
+    who says them, where the evidence tells."""
 
     video: int
     span: Span
@@ -21,6 +45,7 @@ class Quote:
     rows: tuple[int, ...]
     weak: bool = False
     confidence: float | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +63,9 @@ class Draft:
         file: True when it rests on the file's own facts instead of quotes.
         value: the number that was counted, where something was counted.
         looked: True when it rests on a look at the pictures.
+        absent: True when the answer is that nothing of the kind was found; it rests on ``coverage`` instead of quotes.
+        coverage: which stretch each sense went through and how densely, where the answer depends on having seen all.
+        notice: what the asker should know about how it was searched, in one sentence.
     """
 
     text: str = ""
@@ -50,6 +78,9 @@ class Draft:
     file: bool = False
     value: int | None = None
     looked: bool = False
+    absent: bool = False
+    coverage: tuple[Coverage, ...] = ()
+    notice: str = ""
 
 
 def quote(lines: Iterable[Line], clamp: Span | None = None) -> Quote:
@@ -67,4 +98,5 @@ def quote(lines: Iterable[Line], clamp: Span | None = None) -> Quote:
         rows=tuple(dict.fromkeys(line.evidence.id for line in held)),
         weak=any(line.evidence.weak for line in held),
         confidence=min(confidences) if confidences else None,
+        speaker=held[0].speaker if len({line.speaker for line in held}) == 1 else None,
     )

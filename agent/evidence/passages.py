@@ -45,8 +45,9 @@ class Passage:
 
     @cached_property
     def bag(self) -> Bag:
-        """Its words."""
-        return Bag.of(self.text)
+        """Its words, with the names of those who say them."""
+        stems_of = frozenset[str]().union(*(line.bag.stems for line in self.lines))
+        return Bag(stems_of, "".join(line.bag.squeezed for line in self.lines))
 
     @property
     def span(self) -> Span:
@@ -187,7 +188,7 @@ def _literal(plan: Plan, passage: Passage) -> float:
 
 def _heading(plan: Plan, passage: Passage, shelf: Shelf) -> float:
     """1 where the question asks for a heading, and the passage is the first of several lines shown together."""
-    if not plan.text_itself or not _HEADING.search(plan.question) or passage.core.stream != "written":
+    if not plan.text_itself or not _HEADING.search(plan.framed) or passage.core.stream != "written":
         return 0.0
     screenful = shelf.screenful(passage.core)
     return float(len(screenful) >= 3 and passage.lines == screenful[:1])
@@ -195,7 +196,7 @@ def _heading(plan: Plan, passage: Passage, shelf: Shelf) -> float:
 
 def _emptiness(plan: Plan, passage: Passage) -> float:
     """A penalty for repeating the question: a heading, or a question in the dialogue without its reply."""
-    asked = set(content(plan.question, frame=True))
+    asked = set(content(plan.framed, frame=True))
     new = [w for w in content(passage.text, frame=True) if w not in asked]
     penalty = 0.6 if not new else 0.0
     return penalty + (0.2 if passage.lines[-1].text.rstrip(" \"”'").endswith("?") else 0.0)

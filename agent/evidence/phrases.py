@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from vagent.agent.evidence.draft import Quote
+from vagent.agent.evidence.draft import Coverage, Quote
+from vagent.agent.evidence.turns import called
 from vagent.agent.records import Searched
 from vagent.tools.safe import quoted, safe
 from vagent.tools.time import Span, format_time
@@ -30,6 +31,7 @@ _NAMES = {
     "summary": "summaries",
     "visual": "pictures",
 }
+_GAPS = 4  # undecodable stretches that a sentence lists
 
 
 def at(span: Span) -> str:
@@ -42,10 +44,39 @@ def says(quote: Quote, video: str | None = None) -> str:
     """A sentence that quotes evidence with its time; ``video`` names the file where there are several."""
     where = f"In {safe(PurePath(video).name)} at" if video else "At"
     weak = " (recognised weakly)" if quote.weak else ""
-    sense = _SENSE.get(quote.kind, "the index says")
+    sense = f"{called(safe(quote.speaker))} says" if quote.speaker else _SENSE.get(quote.kind, "the index says")
+    if not quote.text:
+        return f"{where} {format_time(quote.span.start)} a picture looks most like it{weak}."
     words = quoted(quote.text)
     stop = "" if words[-2:-1] in (".", "!", "?", "…") else "."
     return f"{where} {format_time(quote.span.start)} {sense}{weak}: {words}{stop}"
+
+
+def coverage_in_words(covered: Sequence[Coverage]) -> str:
+    """What was gone through and how densely, in one sentence: what an answer that counts or denies rests on."""
+    if not covered:
+        return "No sense that could tell has been through it."
+    groups: dict[tuple[float | None, tuple[tuple[int, Span], ...]], list[str]] = {}
+    for kind in dict.fromkeys(one.kind for one in covered):
+        own = [one for one in covered if one.kind == kind]
+        groups.setdefault((own[0].every, tuple((one.video, one.span) for one in own)), []).append(kind)
+    parts = []
+    for (every, places), kinds in groups.items():
+        over = at(places[0][1]) if len(places) == 1 else f"{len(places)} videos"
+        parts.append(f"{senses(kinds)} {_density(every)} over {over}")
+    said = f"Gone through: {'; '.join(parts)}."
+    gaps = list(dict.fromkeys(gap for one in covered for gap in one.gaps))
+    if gaps:
+        said += f" Not decodable: {listed([at(gap) for gap in gaps[:_GAPS]])}."
+    if not all(one.complete for one in covered):
+        said += " Indexing has not finished."
+    return said
+
+
+def _density(every: float | None) -> str:
+    if every is None:
+        return "throughout"
+    return "once a second" if abs(every - 1.0) < 0.01 else f"every {every:.3g} s"
 
 
 def senses(kinds: Sequence[str]) -> str:

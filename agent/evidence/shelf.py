@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.agent.evidence.index import Index
+from vagent.agent.evidence.turns import turns
+from vagent.agent.language.gloss import language
 from vagent.agent.language.words import Bag, Rarity
 from vagent.index.records import SPOKEN, Evidence, Kind, Video
 from vagent.tools.safe import safe
@@ -36,6 +38,7 @@ _PAUSE = 12.0  # seconds without a word after which two lines are no longer one 
 _UNFINISHED = 0.5  # seconds that a spoken line may last beyond the stretch asked for
 _SENTENCE = 3  # further lines that a sentence may run over
 _BLOCK = 40  # lines of one block of on-screen text, at most
+_SAMPLED = 60  # lines by which the language is told, about
 _GROUP = 14  # lines of one screenful that are read together, at most
 
 
@@ -46,6 +49,7 @@ class Line:
     Attributes:
         text: safe to show; words as they stand in the evidence.
         place: position among the lines of its stream in its video.
+        speaker: who says it, as the evidence labels them; None where it does not.
     """
 
     evidence: Evidence
@@ -53,6 +57,7 @@ class Line:
     bag: Bag
     stream: Stream
     place: int
+    speaker: str | None = None
 
     @property
     def span(self) -> Span:
@@ -105,6 +110,20 @@ class Shelf:
     def rarity(self) -> Rarity:
         """How much each word tells within this evidence."""
         return Rarity(line.bag for line in self.all_lines)
+
+    @cached_property
+    def language(self) -> str:
+        """ISO 639-1 code of what is said, else of what is written, by its words; ``en`` where nothing tells."""
+        spoken = [line.text for line in self.all_lines if line.stream == "spoken"]
+        held = spoken or [line.text for line in self.all_lines if line.stream not in LABELS]
+        step = max(1, len(held) // _SAMPLED)
+        return language(" ".join(held[::step]))
+
+    @cached_property
+    def multilingual(self) -> bool:
+        """Whether meaning can be compared across languages: the embedding that comes with vagent knows English."""
+        choice, _ = self.index.engines.get("embeddings")
+        return choice.name not in ("off", "minilm")
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
         """Unit vectors of some texts, shape (n, dimension), each text embedded once; None where embeddings are off."""
@@ -199,14 +218,25 @@ class Shelf:
 
 def _lines(rows: Sequence[Evidence]) -> Iterable[Line]:
     places: dict[Stream, int] = {}
+    before: Line | None = None
     for row in sorted(rows, key=_reading_order):
         stream = _STREAMS[row.kind]
-        for part in row.text.splitlines() if stream == "written" else [row.text]:
-            text = safe(part)
-            if text:
-                place = places.get(stream, 0)
-                places[stream] = place + 1
-                yield Line(row, text, Bag.of(text), stream, place)
+        for speaker, text in _parts(row, stream):
+            if stream == "spoken" and speaker is None and before is not None and not _ends(before):
+                speaker = before.speaker  # a sentence that goes on is still the same speaker's
+            place = places.get(stream, 0)
+            places[stream] = place + 1
+            bag = Bag.of(f"{speaker} {text}" if speaker else text)
+            line = Line(row, text, bag, stream, place, speaker)
+            before = line if stream == "spoken" else before
+            yield line
+
+
+def _parts(row: Evidence, stream: Stream) -> list[tuple[str | None, str]]:
+    if stream == "spoken":
+        return [(speaker, text) for speaker, text in turns(row) if text]
+    parts = row.text.splitlines() if stream == "written" else [row.text]
+    return [(None, text) for part in parts if (text := safe(part))]
 
 
 def _reading_order(row: Evidence) -> tuple[float, float, float, int]:

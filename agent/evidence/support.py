@@ -112,7 +112,7 @@ class Support:
         """
         missing = any(not _stands(words, around, near_words) for words in _specific(plan))
         # A name near the thing is not the name of whoever did something to it.
-        missing = missing or not done(deed(plan.question), bag)
+        missing = missing or not done(deed(plan.framed), bag)
         return cls(
             similarity=similarity,
             margin=similarity - typical,
@@ -170,7 +170,7 @@ ENOUGH = 0.4
 
 def _specific(plan: Plan) -> list[tuple[str, ...]]:
     """Names, and numerals with the word before them ("item 4"), as stems: what is asked is asked about these."""
-    words = [w.strip("\"'“”‘’?!.,;:()").removesuffix("'s").removesuffix("’s") for w in plan.question.split()]
+    words = [w.strip("\"'“”‘’?!.,;:()").removesuffix("'s").removesuffix("’s") for w in plan.framed.split()]
     found: list[tuple[str, ...]] = []
     for before, word in zip(["", *words], words, strict=False):
         one = stem(fold(word)) if word else ""

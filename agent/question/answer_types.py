@@ -24,6 +24,7 @@ AnswerType = (
         "yes_no",
         "choice",
         "reason",
+        "manner",
         "free",
     ]
 )
@@ -129,6 +130,7 @@ _TYPES: tuple[tuple[AnswerType, str], ...] = (
         r"|hotel|stadium|university|school|hospital|address|capital|county|lake|harbou?r|beach|planet)\b",
     ),
     ("reason", r"\bwhy\b|\bfor what reason\b|\bwhat (?:is|was) the reason\b|\bhow come\b"),
+    ("manner", r"^\s*(?:and |but )?(?:how|in what way)\s+(?:does|do|did|can|could|should|is|are|was|were|to)\b"),
     (
         "list",
         r"\b(?:which|what|name|list)(?: the)? (?:two|three|four|five|six|seven|\d+)\b|\blist (?:all|the)\b"

@@ -70,8 +70,8 @@ def finders(expects: AnswerType) -> tuple[ValueType, ...]:
 
 def typed_values(plan: Plan, text: str) -> list[Value]:
     """Values of the type the question expects that stand in ``text`` and not already in the question."""
-    asked = set(tokens(plan.question))
-    named = bearer(plan.question, text) if plan.expects in ("who", "person", "named") else None
+    asked = set(tokens(plan.framed))
+    named = bearer(plan.framed, text) if plan.expects in ("who", "person", "named") else None
     if named is not None and not set(tokens(named.text)) <= asked:
         return [named]
     for kind in finders(plan.expects):
@@ -82,7 +82,7 @@ def typed_values(plan: Plan, text: str) -> list[Value]:
 
 
 def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
-    question = fold(plan.question)
+    question = fold(plan.framed)
     cue = _CUES.get((plan.expects, kind))
     if cue is not None and not cue.search(text[max(0, value.start - _NEAR) : value.end + _NEAR // 2]):
         return False
@@ -98,7 +98,7 @@ def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
         return re.search(_MEASURES[2][1], fold(value.text)) is not None
     if plan.expects == "person" and re.search(r"\b(?:family|last|full) name\b|\bsurname\b", question):
         known = [w for w in tokens(value.text) if w in set(tokens(question))]
-        if not known and _named(plan.question):
+        if not known and _named(plan.framed):
             return False
     if (plan.expects, kind) in (("person", "full_name"), ("named", "proper")):
         return _same_sentence(plan, value, text)
@@ -124,11 +124,11 @@ def _same_sentence(plan: Plan, value: Value, text: str) -> bool:
     before = re.split(r"[.!?]\s|\n", text[: value.start])[-1]
     after = re.split(r"[.!?](?:\s|$)|\n", text[value.end :])[0]
     sentence = before + " " + value.text + " " + after
-    role = role_of(plan.question)
+    role = role_of(plan.framed)
     if role is not None and (not speaks_of(role, sentence) or is_of_role(role, before, after)):
         return False
     near = set(stems(sentence))
-    return any(word in near for word in content(plan.question, frame=True) if word not in _NAMING)
+    return any(word in near for word in content(plan.framed, frame=True) if word not in _NAMING)
 
 
 _NAMING = frozenset(stem(w) for w in ("name", "surname", "full", "first", "last", "family", "called"))

@@ -138,34 +138,3 @@ def _amount(match: re.Match[str], duration: float) -> float:
         return duration / (2 if unit == "half" else 3)
     count = 3.0 if number == "few" else float(NUMBERS.get(number) or number.replace(",", "."))
     return count * (3600.0 if unit.startswith("h") else 60.0 if unit.startswith("m") else 1.0)
-
-
-_WAY = r"(?:after|following|before|preceding)"
-_COMES = r"(?:comes?|came|follows?|followed|listed)"
-_CLOSELY = r"(?:directly|immediately|right|straight|just|next)"
-_ONE = r"(?:the|that) (?:one|line|rule|item|point|entry|step)s? (?:about|on|with|for|of|that says|that reads|saying)"
-_BESIDE = tuple(
-    re.compile(pattern, re.I)
-    for pattern in (
-        # "after X comes which rule", "after X, what comes next"
-        rf"^\s*(?:{_CLOSELY}\s+)?{_WAY}\s+(?P<anchor>[^?]+?),?\s+"
-        rf"(?:{_COMES} (?:which|what|who)\b|(?:which|what|who)\b.*\b{_COMES}\b)",
-        # "what comes next after X", "which rule is directly before X"
-        rf"\b(?:{_COMES}|(?:is|are|was|were|stands?|shown|appears?) {_CLOSELY})\s+(?:{_CLOSELY}\s+)?{_WAY}\s+"
-        r"(?P<anchor>[^?]+)",
-        rf"\b{_WAY}\s+(?P<anchor>{_ONE}\b[^?,]+)",
-        rf"^\s*(?:what|who|which(?: \w+)?) (?:{_CLOSELY} )?follows (?P<anchor>[^?]+)",
-    )
-)
-_BARE = re.compile(rf"^(?:{_ONE}\s+)?(?:the\s+|an?\s+)?|\s+(?:in|on) the (?:list|screen|sign|board|menu|slide)$", re.I)
-
-
-def anchor(question: str) -> str | None:
-    """The line that "which one comes after the one about X" starts from, in the question's words; None without one."""
-    for pattern in _BESIDE:
-        match = pattern.search(question)
-        if match:
-            words = _BARE.sub("", match.group("anchor").strip(" .\"'"))
-            # A time is no line: what comes after it is found by the clock.
-            return words if words and not words[0].isdigit() else None
-    return None

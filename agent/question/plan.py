@@ -6,22 +6,27 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from vagent.agent.language.gloss import framed, language, tongue_of
 from vagent.agent.language.words import FRAME, ORDINALS, content, fold, stem, tokens
+from vagent.agent.question import anchors, patterns, people
+from vagent.agent.question.anchors import Relation
 from vagent.agent.question.answer_types import STRICT, TYPE_WORDS, AnswerType, expected_type
-from vagent.agent.question.hints import TimeHint, anchor, quotes, time_hint
+from vagent.agent.question.hints import TimeHint, quotes, time_hint
 from vagent.index.records import Kind
 
-QuestionKind = Literal["speech", "text", "visual", "any"]
+QuestionKind = Literal["speech", "text", "visual", "sound", "any"]
 """The sense a question is about; ``any`` where it does not say."""
 
 Task = Literal[
-    "find", "edge", "when", "count", "order", "neighbour", "at_time", "mention", "whole", "file", "slide", "which_video"
-]
+    "find", "edge", "when", "count", "order", "neighbour", "between", "at_time", "exists", "explain", "speaker",
+    "whole", "file", "slide", "which_video", "compare",
+]  # fmt: skip
 """What has to be done with the evidence."""
 
 SPOKEN: tuple[Kind, ...] = ("subtitle", "speech")
 WRITTEN: tuple[Kind, ...] = ("screen_text",)
 SEEN: tuple[Kind, ...] = ("objects", "caption", "visual")
+HEARD: tuple[Kind, ...] = ("sound",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,14 @@ class Plan:
     """A question understood by rules.
 
     Attributes:
+        question: as it was asked.
+        framed: the same with its frame in English, whatever language it was asked in; what rules read.
+        language: ISO 639-1 code of the question.
         kind: the sense the question is about.
         visual: how many signs there are that only a look at the pictures can answer.
         task: what to do with the evidence.
         expects: the type of the answer.
-        words: stems that the evidence ought to hold, rarest knowledge first come from elsewhere; order of the question.
+        words: stems that the evidence ought to hold, in the order of the question.
         queries: texts to search for, per kinds of evidence (None: all).
         quoted: strings in quotation marks.
         hint: the stretch of time that the question names.
@@ -41,8 +49,13 @@ class Plan:
         text_itself: the question asks for the wording of on-screen text, whatever it says.
         head: stem of what is counted, in "how many ...".
         edge: ``first`` or ``last`` when the question asks for that one.
-        relation: ``after`` or ``before`` for neighbours.
-        anchor: the line whose neighbour is asked for, in the words of a question that does not quote it.
+        nth: which occurrence is asked for, from 1; "the second time".
+        relation: where the answer lies, seen from the anchor.
+        anchor: the event or line that the question starts from, in its words.
+        event: the anchor is something that happens, found by the clock; else the neighbour in a list.
+        pairs: the two events that the answer lies between; several readings of one question.
+        speaker: whose words are asked for.
+        never: the question says that something is not there; "yes" then means that it is not.
     """
 
     question: str
@@ -52,134 +65,26 @@ class Plan:
     expects: AnswerType
     words: tuple[str, ...]
     queries: tuple[tuple[str, tuple[Kind, ...] | None], ...]
+    framed: str = ""
+    language: str = "en"
     quoted: tuple[str, ...] = ()
     hint: TimeHint | None = None
     items: tuple[str, ...] = ()
     text_itself: bool = False
     head: str | None = None
     edge: Literal["first", "last"] | None = None
-    relation: Literal["after", "before"] | None = None
+    nth: int | None = None
+    relation: Relation | None = None
     anchor: str | None = None
+    event: bool = False
+    pairs: tuple[tuple[str, str], ...] = ()
+    speaker: str | None = None
+    never: bool = False
 
     @property
     def kinds(self) -> tuple[Kind, ...] | None:
         """Kinds of evidence that the question is about, None for all."""
-        return {"speech": SPOKEN, "text": WRITTEN, "visual": SEEN, "any": None}[self.kind]
-
-
-_SPEECH = re.compile(
-    r"\b(?:sa(?:y|ys|id|ying)|sp(?:eak|eaks|eaking|oke|oken)|speaker|narrat\w+|voice|dialogue|tells?|told"
-    r"|ask(?:s|ed)?|repl(?:y|ies|ied)"
-    r"|answers?|answered|mention\w*|talk\w*|announce\w*|shout\w*|whisper\w*|lecturer|caller|conversation"
-    r"|explains?|explained"
-    r"|joke[sd]?|recommend\w*|offer(?:s|ed)?|suggest\w*|promise[sd]?|claims?|greet\w*|hear[ds]?|interview\w*"
-    r"|commentator|according to the (?:speech|dialogue))\b",
-    re.I,
-)
-_TEXT = re.compile(
-    r"\b(?:on-?screen text|on (?:the )?screen|text|captions?|captioned|overlays?|written|titles?|credits?|slides?"
-    r"|heading|headline|bullet|sign|poster|banner|label"
-    r"|letters?|reads?|logo|watermark|web ?address|url|website|e-?mail|printed|typed|board|page|menu|letters"
-    r"|spelled|card|inscription|whiteboard)\b",
-    re.I,
-)
-_SUBTITLE = re.compile(r"\bsubtitles?\b", re.I)
-_VISUAL = re.compile(
-    r"\b(?:colou?rs?|wear(?:s|ing)?|looks? like|hold(?:s|ing)?|carr(?:y|ies|ying)|sit(?:s|ting)?|stand(?:s"
-    r"|ing)?|walk(?:s|ing)?|run(?:s|ning)?"
-    r"|visible|in view|in the picture|foreground|background|behind|left side|on the left|on the right"
-    r"|close-?up|camera|animals?|birds?"
-    r"|vehicles?|cars?|hats?|hair|beard|jacket|shirt|dress|uniform|glasses|jump\w*|dance\w*|drive[sn]?"
-    r"|driving|play(?:s|ing)? with|picks? up|put(?:s)?"
-    r"|throws?|falls?|land(?:s|ed)?|lands? on|clothes|dressed|gesture|smil\w+|facial|black and white|weather"
-    r"|room|scenery|landscape"
-    r"|light(?:ing)?|shape|direction|upwards|downwards|swims?|fl(?:y|ies|ying)|seen|hands?|face|people are"
-    r"|how many (?:people|men|women|children|persons|dogs|cats|cars|birds|horses))\b",
-    re.I,
-)
-
-_TEXT_ITSELF = re.compile(
-    r"\b(?:what|which)\b(?: \w+){0,3}? (?:text|titles?|words?|headings?|letters?|sign|caption|name|phrase|sentence"
-    r"|message|label|logo|inscription)\b|\bwhat (?:\w+ )?(?:is|does|do|can|was)\b.*\b(?:written|read|says?)\b",
-    re.I,
-)
-_SEEN_WHILE = re.compile(
-    r"\bwhat (?:is|was|can be) (?:being |to be )?(?:shown|seen|on (?:the )?screen|visible|in the picture)\b.*"
-    r"\b(?:while|when|during|as|before|after)\b|\bduring which (?:picture|scene|shot|image)\b",
-    re.I,
-)
-_FILE = re.compile(
-    r"\b(?:audio|sound|subtitle|video|caption)\s+(?:tracks?|streams?)\b|\b(?:which|what|how many) (?:audio "
-    r"|subtitle )?languages?\b.*\b(?:tracks?|subtitles?|audio|file|available)\b"
-    r"|\bsubtitle languages?\b|\b(?:resolution|frame ?rate|fps|codecs?|container|file (?:size|format|type)"
-    r"|bit ?rate|aspect ratio|how big is the file)\b"
-    r"|\bhow long (?:is|does) (?:the|this) (?:video|film|movie|file|clip|recording|whole (?:video|film|thing))\b"
-    r"|\b(?:duration|length|running time|runtime) of the (?:video|film|movie|file|clip|recording)\b",
-    re.I,
-)
-_WHOLE = re.compile(
-    r"\b(?:summari[sz]e|summary|overview|what is (?:the|this) (?:video|film|movie|clip|recording|lecture"
-    r"|talk) about|main (?:topic|subject|idea|point)s?"
-    r"|what happens in (?:the|this) (?:video|film|movie)|tell me about (?:the|this) (?:video|film)|what is it about"
-    r"|describe the (?:video|film|movie))\b",
-    re.I,
-)
-_LIBRARY = re.compile(
-    r"\b(?:in )?(?:which|what) (?:of the )?(?:videos?|films?|movies?|recordings?|clips?|files?|episodes?|lectures?)\b",
-    re.I,
-)
-_SHOWN_WHEN = re.compile(
-    r"\b(?:(?:at )?(?:what|which) (?:time|moment|point|minute|second|timestamp)s?|when|during which (?:interval"
-    r"|time|part|minutes?|stretch)|how (?:far|long) into|where in the (?:video|film))\b",
-    re.I,
-)
-_ON_SCREEN = re.compile(
-    r"\b(?:shown?|appears?|displayed|visible|on screen|mention(?:s|ed)?|said|says?|spoken|heard|seen|occurs?"
-    r"|in the (?:video|film|clip|recording)|talk(?:s|ed)? about"
-    r"|scene|shot|slide|card|caption|title|text|word|sentence|phrase|explained?|introduced?|discuss(?:ed"
-    r"|es)?|interval|timestamp|take place)\b",
-    re.I,
-)
-_WHICH_FIRST = re.compile(
-    r"\b(?:which|what|who|whom)\b.*\b(?:first|earlier|earliest|sooner|before|last|later|latest)\b", re.I
-)
-_ORDERING = re.compile(
-    r"\border (?:these|the following|of these)\b|\bin (?:which|what) order\b|\bin the order\b|\bput .* in order\b", re.I
-)
-_SLIDE = re.compile(
-    r"\b(?:first|second|third|fourth|fifth|sixth|last|final|next)\s+(?:slide|title card|page)\b|\bslide \d+\b"
-    r"|\bwhen (?:does|do|did) the (?:slides?|page) change\b",
-    re.I,
-)
-_FIRST_LINE = re.compile(
-    r"\b(?:what|which)\b.*\b(?:very )?(?:first|last|opening|final|closing)\s+(?:\w+\s+){0,2}?(?:lines?"
-    r"|words?|sentence|subtitle|caption|cue|phrase|utterance|text|thing (?:said|spoken))\b"
-    r"|\bwhat (?:is|was) (?:said|spoken|written|shown as text) (?:first|last)\b",
-    re.I,
-)
-_HOW_OFTEN = re.compile(r"\bhow (?:many times|often)\b", re.I)
-_COUNT = re.compile(
-    r"\bhow many\b.*\b(?:captions?|captioned|overlays?|titles?|slides?|signs?"
-    r"|lines?|cues?|subtitles|bullet points?|bullets|labels?|cards?)\b",
-    re.I,
-)
-_MENTION = re.compile(
-    r"^\s*(?:is|are|was|were|does|do|did|has|have)\b.*\b(?:mention(?:ed|s)?|talk(?:ed|s)? about|say|said"
-    r"|named?|spoken|appear|shown|refer)\b",
-    re.I,
-)
-_YES_NO = re.compile(r"^\s*(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should)\s", re.I)
-_NEIGHBOUR = re.compile(
-    r"\b(?:directly |immediately |right |just |straight )?(?P<way>after|following|before|preceding)\b"
-    r"|\b(?P<reply>(?:the )?(?:answer|reply|response)s?\s+to|(?:answers?|repl(?:y|ies)|responds?) (?:to"
-    r"|when)|comes next|follows?)\b",
-    re.I,
-)
-_EDGE = re.compile(
-    r"\b(?P<first>first|opening)\b(?!\s+name)|\b(?P<last>last|final|closing)\b(?!\s+(?:name|year|week"
-    r"|month|night|time (?:he|she|they|i|we|you)))",
-    re.I,
-)
+        return {"speech": SPOKEN, "text": WRITTEN, "visual": SEEN, "sound": HEARD, "any": None}[self.kind]
 
 
 def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices: tuple[str, ...] = ()) -> Plan:
@@ -190,60 +95,115 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
         duration: seconds of the (longest) video.
         choices: options of a multiple-choice question; used as items to look for, never to guess the answer.
     """
-    quoted = quotes(question)
-    hint = time_hint(question, duration)
-    expects = expected_type(question)
-    task = _task(question, expects, quoted, hint, videos)
-    kind, visual = _kind(question, expects)
-    words = _words(question, expects)
-    edge = _EDGE.search(question)
+    code = language(question)
+    asked = framed(question, code)
+    quoted = quotes(asked)
+    hint = time_hint(asked, duration)
+    expects = expected_type(asked)
+    beside = anchors.beside(asked)
+    pairs = anchors.between(asked)
+    task = _task(asked, expects, quoted, hint, videos, beside, pairs)
+    kind, visual = _kind(asked, expects)
+    words = _words(asked, expects, code)
+    edge = patterns.EDGE.search(asked)
+    nth = patterns.NTH.search(asked)
     return Plan(
         question=question,
+        framed=asked,
+        language=code,
         kind=kind,
         visual=visual,
         task=task,
         expects=expects,
         words=words,
-        queries=_queries(question, kind, quoted, words),
+        queries=_queries(question, kind, quoted, words, beside.anchor if beside else None, pairs),
         quoted=quoted,
         hint=hint,
-        items=_items(question, quoted, choices) if task == "order" else (),
-        text_itself=kind == "text" and expects not in STRICT and _TEXT_ITSELF.search(question) is not None,
-        head=_head(question),
+        items=_items(asked, quoted, choices) if task in ("order", "compare") else (),
+        text_itself=kind == "text" and expects not in STRICT and patterns.TEXT_ITSELF.search(asked) is not None,
+        head=_head(asked),
         edge=None if edge is None else ("first" if edge.group("first") else "last"),
-        relation=_relation(question),
-        anchor=anchor(question),
+        nth=ORDINALS[nth["nth"].lower()] if nth else None,
+        relation=beside.relation if beside else _relation(asked),
+        anchor=beside.anchor if beside else None,
+        event=beside is not None and beside.event,
+        pairs=pairs,
+        speaker=people.speaker(asked),
+        never=patterns.NEVER.search(asked) is not None,
     )
 
 
-def _task(question: str, expects: AnswerType, quoted: tuple[str, ...], hint: TimeHint | None, videos: int) -> Task:
-    if _FILE.search(question):
+def _task(
+    question: str,
+    expects: AnswerType,
+    quoted: tuple[str, ...],
+    hint: TimeHint | None,
+    videos: int,
+    beside: anchors.Beside | None,
+    pairs: tuple[tuple[str, str], ...],
+) -> Task:
+    if patterns.FILE.search(question) and not (videos > 1 and patterns.COMPARE.search(question)):
         return "file"
-    if _WHOLE.search(question):
+    if patterns.WHOLE.search(question) and not (videos > 1 and patterns.COMPARE.search(question)):
         return "whole"
-    if videos > 1 and _LIBRARY.search(question):
+    if videos > 1 and patterns.COMPARE.search(question):
+        return "compare"
+    if videos > 1 and patterns.LIBRARY.search(question):
         return "which_video"
-    if _SLIDE.search(question):
+    if patterns.SLIDE.search(question):
         return "slide"
-    if _FIRST_LINE.search(question) and not quoted:
+    if patterns.FIRST_LINE.search(question) and not quoted:
         return "edge"
-    if _ORDERING.search(question) or (_WHICH_FIRST.search(question) and len(_items(question, quoted, ())) > 1):
+    if people.all_of_it(question) and re.search(r"\b(?:first|last)\b", question, re.I):
+        return "edge"
+    if patterns.ORDERING.search(question) or (
+        patterns.WHICH_FIRST.search(question) and len(_items(question, quoted, ())) > 1
+    ):
         return "order"
-    if _COUNT.search(question) or (_HOW_OFTEN.search(question) and _ON_SCREEN.search(question)):
+    if pairs:
+        return "between"
+    return _of_moments(question, expects, quoted, hint, beside)
+
+
+def _of_moments(
+    question: str,
+    expects: AnswerType,
+    quoted: tuple[str, ...],
+    hint: TimeHint | None,
+    beside: anchors.Beside | None,
+) -> Task:
+    """What has to be done for a question about moments of one video, or of all alike."""
+    if patterns.SPEAKERS.search(question) or patterns.COUNT.search(question):
         return "count"
-    if _SHOWN_WHEN.search(question) and _ON_SCREEN.search(question) and not _starts_otherwise(question):
+    if patterns.HOW_OFTEN.search(question) and (
+        patterns.ON_SCREEN.search(question)
+        or patterns.SOUND.search(question)
+        # How often a bus runs is told by a timetable; how many times a dog does can be seen.
+        or (patterns.MANY_TIMES.search(question) and patterns.VISUAL.search(question))
+    ):
+        return "count"
+    if _asks_when(question):
         return "when"
-    if _NEIGHBOUR.search(question) and (quoted or anchor(question)):
+    if beside is not None or (patterns.NEIGHBOUR.search(question) and quoted):
         return "neighbour"
+    if patterns.SAYS_WHO.search(question):
+        return "speaker"
     if (
         hint is not None
         and hint.strict
-        and (expects == "quote" or not content(_without_times(question)) or _TEXT_ITSELF.search(question))
+        and (expects == "quote" or not content(_without_times(question)) or patterns.TEXT_ITSELF.search(question))
     ):
         return "at_time"
-    if _MENTION.search(question):
-        return "mention"
-    return "find"
+    if patterns.EXISTS.search(question):
+        return "exists"
+    return "explain" if expects in ("reason", "manner") else "find"
+
+
+def _asks_when(question: str) -> bool:
+    if not patterns.SHOWN_WHEN.search(question) or _starts_otherwise(question):
+        return False
+    told = patterns.SPEECH.search(question) or patterns.VISUAL.search(question) or patterns.SOUND.search(question)
+    return bool(patterns.ON_SCREEN.search(question) or (patterns.PRESENT_WHEN.search(question) and told))
 
 
 def _starts_otherwise(question: str) -> bool:
@@ -259,23 +219,27 @@ def _starts_otherwise(question: str) -> bool:
 
 
 def _kind(question: str, expects: AnswerType) -> tuple[QuestionKind, int]:
-    speech = len(_SPEECH.findall(question)) + (2 if _SUBTITLE.search(question) else 0)
-    text = len(_TEXT.findall(question)) + (2 if expects in ("url", "email") else 0)
-    visual = len(_VISUAL.findall(question))
-    if _SEEN_WHILE.search(question):
+    speech = len(patterns.SPEECH.findall(question)) + (2 if patterns.SUBTITLE.search(question) else 0)
+    text = len(patterns.TEXT.findall(question)) + (2 if expects in ("url", "email") else 0)
+    visual = len(patterns.VISUAL.findall(question))
+    if patterns.SEEN_WHILE.search(question):
         return "visual", 3
+    if patterns.SOUND.search(question):
+        return "sound", 0
     if speech > text:
         # "What does the woman in red say?" is about what is said; how she looks only tells her from others.
         return "speech", 0
     if text:
-        return "text", 0 if expects == "quote" or _TEXT_ITSELF.search(question) else visual
+        return "text", 0 if expects == "quote" or patterns.TEXT_ITSELF.search(question) else visual
     return ("visual" if visual else "any"), visual
 
 
-def _words(question: str, expects: AnswerType) -> tuple[str, ...]:
+def _words(question: str, expects: AnswerType, code: str) -> tuple[str, ...]:
     plain = _without_times(question)
     covered = TYPE_WORDS.get(expects, frozenset())
-    return tuple(w for w in content(plain) if w not in covered)
+    tongue = tongue_of(code)
+    stops = frozenset(stem(word) for word in tongue.stops) if tongue else frozenset()
+    return tuple(w for w in content(plain) if w not in covered and w not in stops)
 
 
 def _head(question: str) -> str | None:
@@ -297,22 +261,28 @@ def _without_times(question: str) -> str:
 
 
 def _queries(
-    question: str, kind: QuestionKind, quoted: tuple[str, ...], words: tuple[str, ...]
+    question: str,
+    kind: QuestionKind,
+    quoted: tuple[str, ...],
+    words: tuple[str, ...],
+    anchor: str | None,
+    pairs: tuple[tuple[str, str], ...],
 ) -> tuple[tuple[str, tuple[Kind, ...] | None], ...]:
     queries: list[tuple[str, tuple[Kind, ...] | None]] = [(question, None)]
     if kind == "speech":
         queries.append((question, SPOKEN))
     elif kind == "text":
         queries.append((question, WRITTEN))
-    queries += [(quote, None) for quote in quoted if content(quote, frame=True)]
+    events = (*quoted, *([anchor] if anchor else []), *(pairs[0] if pairs else ()))
+    queries += [(words_of, None) for words_of in dict.fromkeys(events) if content(words_of, frame=True)]
     plain = " ".join(t for t in tokens(question) if stem(t) in words)
     if plain and len(words) >= 2:
         queries.append((plain, None))
     return tuple(queries)
 
 
-def _relation(question: str) -> Literal["after", "before"] | None:
-    match = _NEIGHBOUR.search(question)
+def _relation(question: str) -> Relation | None:
+    match = patterns.NEIGHBOUR.search(question)
     if match is None:
         return None
     return "before" if (match.group("way") or "").lower() in ("before", "preceding") else "after"

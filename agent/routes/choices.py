@@ -134,7 +134,7 @@ def _by_evidence(plan: Plan, shelf: Shelf, draft: Draft, choices: Sequence[str],
     if words <= {"yes", "no", "not mentioned", "cannot tell"}:
         return _yes_no(plan, draft, choices)
     found = [_support(plan, shelf, choice, ranked) for choice in choices]
-    if _NEGATED.search(plan.question):
+    if _NEGATED.search(plan.framed):
         absent = [i for i, f in enumerate(found) if f is None]
         others = [f for f in found if f is not None]
         return Chosen(absent[0], 0.6, (others[0][1],)) if len(absent) == 1 and len(others) > 1 else None
@@ -235,9 +235,9 @@ def _by_meaning(shelf: Shelf, draft: Draft, choices: Sequence[str]) -> Chosen | 
 
 
 def _yes_no(plan: Plan, draft: Draft, choices: Sequence[str]) -> Chosen | None:
-    if plan.task != "mention" or not draft.quotes or draft.short != "Yes":
+    if plan.task != "exists" or draft.short not in ("Yes", "No"):
         return None
-    return _only([i for i, c in enumerate(choices) if c.casefold().startswith("yes")], draft)
+    return _only([i for i, c in enumerate(choices) if c.casefold().startswith(draft.short.casefold())], draft)
 
 
 def _only(fits: Sequence[int], draft: Draft, fallback: float = 0.0) -> Chosen | None:

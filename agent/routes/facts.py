@@ -34,7 +34,7 @@ def draft(plan: Plan, shelf: Shelf) -> Draft:
     """The answer from the file's header, for the first of the videos asked."""
     number = shelf.numbers[0]
     video, info = shelf.video(number), shelf.index.describe(number)
-    said = _said(plan.question.lower(), info, video.duration)
+    said = _said(plan.framed.lower(), info, video.duration)
     if said is None:
         return Draft(missing="The file's header does not say that.")
     short, text, value = said

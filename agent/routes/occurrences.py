@@ -6,18 +6,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vagent.agent.evidence.coverage import coverage
 from vagent.agent.evidence.draft import Draft, Quote, quote
+from vagent.agent.evidence.events import by_meaning
 from vagent.agent.evidence.passages import quote_match, rank
 from vagent.agent.evidence.phrases import at, listed, says
 from vagent.agent.evidence.shelf import Line, Shelf
 from vagent.agent.evidence.support import ENOUGH
-from vagent.agent.language.words import content, squeezed
+from vagent.agent.evidence.turns import matches
+from vagent.agent.language.words import content, squeezed, stem, tokens
 from vagent.agent.question.plan import SEEN, Plan
+from vagent.tools.time import Span
 
 _APART = 2.0  # seconds without it after which something occurs anew
 _SURE = 0.62  # weighted share of the description's words that must stand in a line
-_COUNTED = 0.6  # probability that a count of detected things is right: one thing may be lost and found again
 _MOST = 8  # occurrences that an answer lists
+_NOWHERE = "When that is to be seen or heard is not in what was indexed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,74 +38,111 @@ def find(plan: Plan, shelf: Shelf, description: str | None = None, *, each: bool
     Args:
         each: spoken lines that follow one another count one by one.
     """
-    scored = [(match, line) for line in shelf.all_lines if (match := _match(plan, shelf, line, description)) >= _SURE]
+    lines = within(plan, shelf)
+    scored = [(match, line) for line in lines if (match := _match(plan, shelf, line, description)) >= _SURE]
     if not scored:
         return []
     best = max(match for match, _ in scored)
     kept = [(match, line) for match, line in scored if match >= best - 0.12]
-    wanted = plan.kinds if plan.kind in ("speech", "text") else None
+    wanted = plan.kinds
     if wanted and any(line.evidence.kind in wanted for _, line in kept):
         kept = [(match, line) for match, line in kept if line.evidence.kind in wanted]
-    return _grouped(kept, each)
+    return grouped(kept, each)
 
 
 def when(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """The stretches in which something is said or shown."""
     found = find(plan, shelf)
-    if plan.edge and found:
-        found = [found[0] if plan.edge == "first" else found[-1]]
     if found:
-        quotes = tuple(o.quote for o in found)
         probability = 0.35 + 0.5 * max(o.match for o in found)
         probability -= 0.2 if plan.visual and found[0].quote.kind not in SEEN else 0.0
+    elif meant := _meant(plan, shelf):
+        found, probability = meant, 0.35 + 0.3 * meant[0].match
     else:
-        ranked = rank(plan, shelf, leads)
-        nearest = tuple(quote(r.passage.lines) for r in ranked[:3])
-        if not ranked or plan.visual or ranked[0].support.probability < ENOUGH + 0.1:
-            return Draft(missing="When that is to be seen or heard is not in what was indexed.", leads=nearest)
-        quotes, probability = nearest[:1], ranked[0].support.probability
+        return _ranked(plan, shelf, leads)
+    stretches = together(found)
+    if plan.nth is not None and plan.edge != "last":
+        if plan.nth > len(stretches):
+            told = f"It was found {times_in_words(len(stretches))}, at {listed([at(s) for _, s, _ in stretches])}."
+            return Draft(missing=told, leads=tuple(q for *_, q in stretches[:3]), coverage=coverage(shelf, plan.kinds))
+        stretches = [stretches[plan.nth - 1]]
+    elif plan.edge:
+        stretches = [stretches[0] if plan.edge == "first" else stretches[-1]]
+    quotes = tuple(q for *_, q in stretches)
     if probability < ENOUGH:
-        return Draft(missing="When that is to be seen or heard is not in what was indexed.", leads=quotes[:3])
-    times = listed([at(q.span) for q in quotes[:_MOST]])
-    more = f" ({len(quotes)} times in all)" if len(quotes) > _MOST else ""
-    text = f"{times}{more}. {says(quotes[0])}"
-    return Draft(text, times, quotes[:_MOST], probability, spans=tuple((q.video, q.span) for q in quotes))
+        return Draft(missing=_NOWHERE, leads=quotes[:3])
+    times = listed([at(span) for _, span, _ in stretches[:_MOST]])
+    more = f" ({len(stretches)} times in all)" if len(stretches) > _MOST else ""
+    spans = tuple((video, span) for video, span, _ in stretches)
+    return Draft(f"{times}{more}. {says(quotes[0])}", times, quotes[:_MOST], probability, spans=spans)
 
 
-def count(plan: Plan, shelf: Shelf) -> Draft | None:
-    """How often something is said or shown; None when the question counts something that lines do not hold."""
-    description = " ".join(plan.quoted) if plan.quoted else None
-    found = find(plan, shelf, description, each=True)
-    if not found or (plan.visual and not plan.quoted):
-        return None if not plan.visual else Draft(missing="How often that is to be seen is not in what was indexed.")
-    number = len(found)
-    places = listed([at(o.quote.span) for o in found[:_MOST]])
-    quotes = tuple(o.quote for o in found)
-    text = f"{number}: at {places}. {says(quotes[0])}"
-    return Draft(text, str(number), quotes[:_MOST], 0.35 + 0.4 * min(o.match for o in found), value=number)
+def _ranked(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """The passage that fits a question whose words stand nowhere together; pictures that look like it as leads."""
+    ranked = rank(plan, shelf, leads)
+    nearest = tuple(quote(r.passage.lines) for r in ranked[:3])
+    if not ranked or plan.visual or ranked[0].support.probability < ENOUGH + 0.1:
+        return Draft(missing=_NOWHERE, leads=(*pictures(shelf, leads)[:3], *nearest))
+    best = nearest[0]
+    times = at(best.span)
+    spans = ((best.video, best.span),)
+    return Draft(f"{times}. {says(best)}", times, nearest[:1], ranked[0].support.probability, spans=spans)
 
 
-def things(plan: Plan, shelf: Shelf) -> Draft | None:
-    """How many things of a sort were detected: at least as many as are seen at once, at most as many as were followed,
-    because a thing that comes back after a cut is followed anew. None where the question counts something else, or
-    tells the things apart by more than what the detector knows."""
-    if plan.head is None or plan.quoted:
-        return None
-    found = [line for line in shelf.all_lines if line.stream == "detected" and _match(plan, shelf, line, None) >= _SURE]
+def _meant(plan: Plan, shelf: Shelf) -> list[Occurrence]:
+    """The one place that means what the question says in other words, for things that are said or written."""
+    if plan.visual or plan.quoted or not plan.words:
+        return []
+    wanted = " ".join(t for t in tokens(plan.framed) if stem(t) in plan.words)
+    return [Occurrence(quote([event.line]), event.match) for event in by_meaning(shelf, wanted)]
+
+
+def pictures(shelf: Shelf, leads: Sequence[int]) -> list[Quote]:
+    """Pictures that a search by description found, in its order: places to look, which prove nothing."""
+    rows = {row.id: row for video in shelf.numbers for row in shelf.index.evidence(video, None, ("visual",))}
+    found = [rows[number] for number in leads if number in rows]
+    return [Quote(row.video, shelf.clamp(row.span), "visual", "", (row.id,), row.weak, row.confidence) for row in found]
+
+
+def together(found: Sequence[Occurrence]) -> list[tuple[int, Span, Quote]]:
+    """Stretches by time, each with its video and the quote that proves it best: what overlaps or nearly touches is one,
+    whatever sense found it."""
+    stretches: list[tuple[int, Span, Occurrence]] = []
+    for one in sorted(found, key=lambda o: (o.quote.video, o.quote.span.start)):
+        video, span = one.quote.video, one.quote.span
+        if stretches and stretches[-1][0] == video and span.start - stretches[-1][1].end <= _APART:
+            _, last, best = stretches[-1]
+            stretches[-1] = (video, last.union(span), one if one.match > best.match + 0.05 else best)
+        else:
+            stretches.append((video, span, one))
+    return [(video, span, one.quote) for video, span, one in stretches]
+
+
+def within(plan: Plan, shelf: Shelf) -> list[Line]:
+    """The lines inside the stretch that the question names, and of the speaker whose words it is about."""
+    lines: Sequence[Line] = shelf.all_lines
     if plan.hint is not None and plan.hint.strict:
-        found = [x for x in found if x.span.touches(plan.hint.within(shelf.video(x.evidence.video).duration))]
-    if not found:
-        return None
-    quotes = tuple(quote([line]) for line in found)
-    places = listed([at(q.span) for q in quotes[:_MOST]])
-    most, once = (
-        len(quotes),
-        max(sum(q.video == r.video and q.span.start <= r.span.start < q.span.end for q in quotes) for r in quotes),
-    )
-    number = str(most) if once == most else f"{once} to {most}"
-    shown = f"{once} at once" if once == most else f"{once} at once, {most} comings and goings"
-    text = f"{number} ({shown}): at {places}. {says(quotes[0])}"
-    return Draft(text, number, quotes[:_MOST], _COUNTED, value=most if once == most else None)
+        lines = [x for x in lines if x.span.touches(plan.hint.within(shelf.video(x.evidence.video).duration))]
+    name = plan.speaker
+    own = [line for line in lines if name and line.speaker and matches(name, line.speaker)]
+    return own or list(lines)
+
+
+def asked_for(plan: Plan) -> str:
+    """What a question looks for, in its own words."""
+    if plan.quoted:
+        return " ".join(plan.quoted)
+    return " ".join(t for t in tokens(plan.framed) if stem(t) in plan.words) or plan.question
+
+
+def times_in_words(number: int) -> str:
+    """``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def fits(plan: Plan, shelf: Shelf, line: Line) -> bool:
+    """Whether a line holds what the question names."""
+    return _match(plan, shelf, line, None) >= _SURE
 
 
 def _match(plan: Plan, shelf: Shelf, line: Line, description: str | None) -> float:
@@ -116,7 +157,7 @@ def _match(plan: Plan, shelf: Shelf, line: Line, description: str | None) -> flo
     return shelf.rarity.coverage(words, line.bag) if words else 0.0
 
 
-def _grouped(scored: Sequence[tuple[float, Line]], each: bool) -> list[Occurrence]:
+def grouped(scored: Sequence[tuple[float, Line]], each: bool = False) -> list[Occurrence]:
     """Lines of one row, and rows that follow without a pause and share their text, are one occurrence."""
     ordered = sorted(scored, key=lambda x: (x[1].evidence.video, x[1].span.start, x[1].place))
     groups: list[tuple[float, list[Line]]] = []

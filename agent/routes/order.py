@@ -35,7 +35,7 @@ def draft(plan: Plan, shelf: Shelf) -> Draft:
     quotes = tuple(q for q, _ in found)
     first_asked = plan.edge == "first" or (plan.edge is None and len(names) == 2)
     short = names[0] if first_asked else names[-1] if plan.edge == "last" else ", ".join(names)
-    if len(names) > 2 and re.search(r"\border\b", plan.question, re.I):
+    if len(names) > 2 and re.search(r"\border\b", plan.framed, re.I):
         short = ", ".join(names)
     return Draft(f"{short}. {' '.join(says(q) for q in quotes[:3])}", short, quotes, 0.7)
 

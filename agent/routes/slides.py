@@ -32,13 +32,13 @@ def slides(shelf: Shelf) -> list[list[Line]]:
 def draft(plan: Plan, shelf: Shelf) -> Draft:
     """What stands on the slide that the question numbers, or when slides change."""
     found = slides(shelf)
-    if re.search(r"\bchange", plan.question, re.I):
+    if re.search(r"\bchange", plan.framed, re.I):
         return _changes(found)
-    place = _place(plan.question, len(found))
+    place = _place(plan.framed, len(found))
     if place is None or not 0 <= place < len(found):
         return Draft(missing=f"{len(found)} different screens of text were found, not the one asked for.")
     lines = found[place]
-    heading = re.search(r"\b(?:heading|title|headline|called)\b", plan.question, re.I)
+    heading = re.search(r"\b(?:heading|title|headline|called)\b", plan.framed, re.I)
     chosen = quote(lines[:1] if heading else lines[:_QUOTED])
     return Draft(f"{quoted(chosen.text)}. {says(chosen)}" if heading else says(chosen), chosen.text, (chosen,), 0.7)
 

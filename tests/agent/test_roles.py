@@ -7,7 +7,7 @@ import pytest
 from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
 from vagent.agent.language.values import year
-from vagent.agent.question.hints import anchor
+from vagent.agent.question.anchors import anchor
 from vagent.agent.records import Answer
 
 SCREEN = [

@@ -1,0 +1,69 @@
+"""Why and how: the passage that answers, and the moments around and beside it that give causes or steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vagent.agent.evidence.draft import Draft
+from vagent.agent.evidence.passages import Ranked, rank
+from vagent.agent.evidence.phrases import says
+from vagent.agent.evidence.shelf import Shelf
+from vagent.agent.evidence.support import ENOUGH
+from vagent.agent.question.plan import Plan
+from vagent.agent.routes import find
+from vagent.agent.routes.quoting import QUOTES, distinct, quote_of
+
+_CAUSE = re.compile(
+    r"\b(?:because|since|so that|so as to|due to|owing to|thanks to|therefore|that(?:'s| is) why|in order to"
+    r"|as a result|the reason|caused? by|otherwise|or else|for fear|leads? to|makes? (?:it|him|her|them|us|the)"
+    r"|in case)\b",
+    re.I,
+)
+_MANNER = re.compile(
+    r"\bby \w+ing\b|\busing\b|\bwith the help of\b|\b(?:first|then|next|finally|after that|step \d|to begin with)\b"
+    r"|\byou (?:have to|need to|must|can|simply|just)\b",
+    re.I,
+)
+_CUE = 0.15  # what a word of cause or manner adds to a passage's score
+_BELOW = 0.45  # score that a further moment may have less than the best
+_RELATED = 0.25  # weighted share of the question's words that must stand in or near a further moment
+_SINGLE = 0.55  # most that a passage without any such word can be sure of
+
+
+def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+    """The reason or the way, from two or three moments where there are as many, in order of time."""
+    ranked = rank(plan, shelf, leads)
+    plain = find.draft(plan, shelf, leads)
+    if not plain.text or not ranked:
+        return plain
+    cue = _MANNER if plan.expects == "manner" else _CAUSE
+    ordered = sorted(ranked, key=lambda r: -(r.score + (_CUE if _told(cue, r) else 0.0)))
+    best = next((r for r in ordered if r.support.probability >= ENOUGH), ranked[0])
+    further = [r for r in ordered if r is not best and _adds(r, best, cue)]
+    chosen = distinct([best, *further], -1.0, QUOTES)
+    quotes = tuple(dict.fromkeys(quote_of(r.passage, shelf) for r in chosen))
+    if any(_told(cue, r) for r in chosen):
+        probability = best.support.probability
+        text = ""
+    else:
+        # Near the matter, but nothing says that it is the reason.
+        probability = min(best.support.probability, _SINGLE)
+        text = "What is said of it: " if plan.expects == "reason" and len(quotes) > 1 else ""
+    several = len({quote.video for quote in quotes}) > 1 or len(shelf.numbers) > 1
+    told = [
+        says(one, shelf.video(one.video).path if several else None)
+        for one in sorted(quotes, key=lambda q: (q.video, q.span.start))
+    ]
+    return replace(plain, text=text + " ".join(told), short=None, quotes=quotes, probability=probability)
+
+
+def _told(cue: re.Pattern[str], one: Ranked) -> bool:
+    return cue.search(one.passage.text) is not None
+
+
+def _adds(one: Ranked, best: Ranked, cue: re.Pattern[str]) -> bool:
+    """A further moment: it speaks of the matter, and gives a cause or a step."""
+    related = max(one.support.coverage, one.support.context) >= _RELATED
+    return related and _told(cue, one) and one.score >= best.score - _BELOW and one.passage.video == best.passage.video
