@@ -138,6 +138,7 @@ def write_video(
     format: str | None = None,
     container_options: Mapping[str, str] | None = None,
     cover: bytes | None = None,
+    chapters: Sequence[tuple[float, float, str]] = (),
     **track: Any,
 ) -> Path:
     """Write a file and return its path; the suffix says the container unless ``format`` does.
@@ -150,6 +151,7 @@ def write_video(
         offset: seconds added to every time, so that the file does not start at 0.
         audio_first: store all sound before all pictures: badly interleaved (Matroska only).
         cover: JPEG bytes of an attached picture (Matroska).
+        chapters: marks of (start, end, title).
         track: further fields of ``VideoTrack`` for the first track.
     """
     first = [] if frames is None else [VideoTrack(frames, times=times, fps=fps, **track)]
@@ -164,6 +166,8 @@ def write_video(
         text_writers = [(_add_text(container, t, name), t) for t in texts]
         if cover is not None:
             container.add_attachment("cover.jpg", "image/jpeg", cover)
+        if chapters:
+            container.set_chapters([_chapter(i, *chapter, offset) for i, chapter in enumerate(chapters, 1)])
         for stream, video_track in writers:
             packets += [(p, 1) for p in _video_packets(stream, video_track, offset)]
         for stream, audio_track in audio_writers:
@@ -174,6 +178,11 @@ def write_video(
         for packet, _ in packets:
             container.mux(packet)
     return path
+
+
+def _chapter(number: int, start: float, end: float, title: str, offset: float) -> dict[str, Any]:
+    ticks = {"start": round((start + offset) * TICKS), "end": round((end + offset) * TICKS)}
+    return {"id": number, **ticks, "time_base": Fraction(1, TICKS), "metadata": {"title": title} if title else {}}
 
 
 def _audio_tracks(audio: NDArray[np.int16] | Sequence[AudioTrack] | None) -> list[AudioTrack]:

@@ -45,6 +45,14 @@ def test_facts(tmp_path):
     assert [t.index for t in info.tracks] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(("suffix", "offset"), [("mp4", 0.0), ("mkv", 2.0)])
+def test_chapters_are_told_with_their_times(tmp_path, suffix, offset):
+    marks = [(0.0, 1.5, "The  harbour"), (1.5, 2.0, "")]
+    info = probe(write_video(tmp_path / f"a.{suffix}", colours(10), fps=5, chapters=marks, offset=offset))
+    assert [(c.start, c.end, c.title) for c in info.chapters] == [(0.0, 1.5, "The harbour"), (1.5, 2.0, "")]
+    assert probe(write_video(tmp_path / f"b.{suffix}", colours(10), fps=5)).chapters == ()
+
+
 def test_cover_art_is_not_video(tmp_path):
     cover = jpeg(picture((10, 20, 30), (300, 300)), 300, 80)
     info = probe(write_video(tmp_path / "song.mka", audio=QUIET, cover=cover, format="matroska"))

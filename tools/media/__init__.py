@@ -53,12 +53,22 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter as the file marks it: seconds, and its title, which may be empty."""
+
+    start: float
+    end: float
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo:
     """What a file holds.
 
     Attributes:
         duration: seconds as the header says, or None (live-style files); the truth comes from decoding.
         offset: the container's start time in seconds, which ``read`` subtracts from every time.
+        chapters: what the file marks, in order of time.
     """
 
     path: Path
@@ -67,6 +77,7 @@ class MediaInfo:
     duration: float | None
     offset: float
     tracks: tuple[Track, ...]
+    chapters: tuple[Chapter, ...] = ()
 
     def of(self, kind: TrackKind) -> tuple[Track, ...]:
         """Tracks of one kind, attached pictures left out."""

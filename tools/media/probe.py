@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vagent.errors import MediaError, SettingsError
 from vagent.tools import languages
-from vagent.tools.media import MediaInfo, Track, TrackKind
+from vagent.tools.media import Chapter, MediaInfo, Track, TrackKind
 from vagent.tools.media.frames import Orientation, usable_sar
 from vagent.tools.media.opening import check, opened, prepare
 
@@ -21,6 +21,7 @@ _MICROSECONDS = 1_000_000
 _LEAST_BYTES_A_SECOND = 4  # a header that claims more time than this is damaged: no codec says so little
 _FIRST_PACKETS = 300  # how many packets of each kind may pass before a first frame must have come
 _TITLE_LENGTH = 200
+_CHAPTERS = 1000  # a file that marks more is damaged, or made to be a nuisance
 _KINDS: dict[str, TrackKind] = {"video": "video", "audio": "audio", "subtitle": "subtitle"}
 _BITMAPS = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvdsub", "dvb_subtitle", "dvbsub", "xsub", "pgssub"})
 _HANDLERS = re.compile(r"handler|^core media|^apple|^\(c\)|^iso media", re.I)  # names that muxers write by themselves
@@ -52,6 +53,7 @@ def probe(path: Path) -> MediaInfo:
             duration=_duration(lasts, size),
             offset=start,
             tracks=tracks,
+            chapters=_chapters(container, start),
         )
     if not info.of("video") and not info.of("audio"):
         held = ", ".join(sorted({f"{t.kind} ({t.codec})" for t in tracks})) or "nothing"
@@ -94,6 +96,17 @@ def label(track: Track) -> str:
 def _duration(seconds: float, size: int) -> float | None:
     """The header's duration, rounded to microseconds, unless it is missing or cannot be true."""
     return round(seconds, 6) if seconds > 0 and size / seconds >= _LEAST_BYTES_A_SECOND else None
+
+
+def _chapters(container: InputContainer, offset: float) -> tuple[Chapter, ...]:
+    """The chapters that the file marks; marks that say nothing, because they end before they begin, are left out."""
+    found = []
+    for mark in container.chapters()[:_CHAPTERS]:
+        unit = mark["time_base"] or 0
+        start, end = (max(0.0, float(mark[at] * unit) - offset) for at in ("start", "end"))
+        title = " ".join(str(mark["metadata"].get("title", "")).split())[:_TITLE_LENGTH]
+        found += [Chapter(round(start, 6), round(end, 6), title)] if end > start else []
+    return tuple(sorted(found, key=lambda chapter: (chapter.start, chapter.end)))
 
 
 def _first_frames(container: InputContainer) -> dict[int, VideoFrame]:
