@@ -35,9 +35,9 @@ class StageState:
 
 def video(row: tuple[Any, ...]) -> Video:
     """A row of ``videos``."""
-    number, fingerprint, path, duration, info, gaps, complete = row
+    number, fingerprint, path, duration, info, gaps, complete, *known = row
     spans = tuple(Span(*gap) for gap in json.loads(gaps))
-    return Video(number, fingerprint, shown_path(path), float(duration), mapping(info), spans, bool(complete))
+    return Video(number, fingerprint, shown_path(path), float(duration), mapping(info), spans, bool(complete), *known)
 
 
 def stage(row: tuple[Any, ...]) -> StageState:

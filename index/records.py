@@ -68,6 +68,8 @@ class Video:
         info: what probing found (container, tracks, size ...), JSON values only.
         gaps: stretches that could not be decoded.
         complete: every stage that the settings ask for has finished.
+        missing: since when its file is gone, ISO 8601; None while it is there.
+        title, year, language: of the film, where they are known; the language as ISO 639.
     """
 
     id: int
@@ -77,6 +79,10 @@ class Video:
     info: Mapping[str, Any] = field(default_factory=dict)
     gaps: tuple[Span, ...] = ()
     complete: bool = False
+    missing: str | None = None
+    title: str | None = None
+    year: int | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

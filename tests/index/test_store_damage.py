@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,20 +20,25 @@ import pytest
 from vagent.errors import LibraryCorruptError, LibraryError, LibraryVersionError
 from vagent.index import schema
 from vagent.index.records import Clip, Evidence, Shot
-from vagent.index.store import Filters, StageState, Store
+from vagent.index.store import Filters, Lease, StageState, Store
 from vagent.tools.time import Span
 
-FROZEN = Path(__file__).parent.parent / "data" / "library-v1.sql"
+DATA = Path(__file__).parent.parent / "data"
+
+
+def thaw(folder: Path, version: int) -> Path:
+    """Makes a library as that version wrote it; returns its folder."""
+    folder.mkdir()
+    script = (DATA / f"library-v{version}.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(folder / "library.db")) as connection:
+        connection.executescript(f"BEGIN; {script} COMMIT;")
+    return folder
 
 
 @pytest.fixture
 def frozen(tmp_path: Path) -> Path:
     """The folder of a library as version 1 wrote it."""
-    folder = tmp_path / "library"
-    folder.mkdir()
-    with closing(sqlite3.connect(folder / "library.db")) as connection:
-        connection.executescript(f"BEGIN; {FROZEN.read_text(encoding='utf-8')} COMMIT;")
-    return folder
+    return thaw(tmp_path / "library", 1)
 
 
 @pytest.fixture
@@ -151,8 +162,9 @@ def test_no_library_to_read_is_said(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- versions
 
 
-def test_a_library_of_version_1_opens_and_holds_everything(frozen: Path) -> None:
-    with Store(frozen) as store:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_library_of_any_version_opens_and_holds_everything(tmp_path: Path, version: int) -> None:
+    with Store(thaw(tmp_path / "library", version)) as store:
         store.verify()
         one, two = store.videos()
         assert (one.fingerprint, one.path, one.duration, one.complete) == ("0f" * 16, "/films/Café.mp4", 61.5, True)
@@ -173,16 +185,35 @@ def test_a_library_of_version_1_opens_and_holds_everything(frozen: Path) -> None
         assert [clip.span for clip in store.clips(1)] == [Span(0, 30), Span(30, 61.5)]
 
 
+def test_what_came_with_version_2_is_read_back(tmp_path: Path) -> None:
+    with Store(thaw(tmp_path / "library", 2)) as store:
+        one, two = store.videos()
+        assert (one.title, one.year, one.language, one.missing) == ("Café", 2019, "fr", None)
+        assert two.missing == "2026-11-21T03:00:00.000+00:00"
+        (problem,) = store.problems()
+        assert (problem.path, problem.reason, problem.tries) == ("/films/broken.mp4", "the file is empty", 2)
+        assert store.lease("0f") == Lease("0f", "host:1:ab", "host", 1, 1795228144.5)
+        assert store.prints("frames") == {1: b"\1\2"}
+        (actual,) = store.actuals(preset="quick")
+        assert (actual.stage, actual.media_seconds, actual.bytes) == ("scan", 61.5, 4096)
+
+
 def structure(file: Path) -> set[tuple[str, str]]:
     with closing(sqlite3.connect(file)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    return {(name, " ".join(sql.split())) for name, sql in rows}
+    return {(name, re.sub(r"\s*([,()])\s*", r"\1", " ".join(sql.split()))) for name, sql in rows}
 
 
-def test_a_new_library_is_built_as_the_frozen_one_says(frozen: Path, file: Path) -> None:
+def test_a_new_library_is_built_as_the_frozen_one_says(tmp_path: Path, file: Path) -> None:
     """Whoever changes a table must raise the version, add a step, and freeze a library of the new version."""
-    assert schema.VERSION == 1
+    assert schema.VERSION == 2
+    assert structure(file) == structure(thaw(tmp_path / "frozen", 2) / "library.db")
+
+
+def test_a_migrated_library_is_built_as_a_new_one(frozen: Path, file: Path) -> None:
+    Store(frozen).close()
     assert structure(file) == structure(frozen / "library.db")
+    assert [path.name for path in frozen.glob("*.db")] == ["library.db"]
 
 
 def test_a_newer_library_is_left_alone(file: Path) -> None:
@@ -205,6 +236,10 @@ def test_an_older_library_is_brought_up_to_date(frozen: Path, connection: sqlite
     file = frozen / "library.db"
     copies: list[list[str]] = []
 
+    def first(inside: sqlite3.Connection) -> None:
+        schema.STEPS[1](inside)
+        step(inside)
+
     def step(inside: sqlite3.Connection) -> None:
         copies.append(sorted(path.name for path in frozen.iterdir() if path.suffix == ".db"))
         with closing(sqlite3.connect(frozen / "library-version-1.db")) as copy:
@@ -216,13 +251,60 @@ def test_an_older_library_is_brought_up_to_date(frozen: Path, connection: sqlite
 
     with pytest.raises(LibraryVersionError, match=r"older vagent \(1, now 3\).*vagent index"):
         schema.check(connection, file, version=3)
-    schema.prepare(connection, file, version=3, steps={1: step, 2: further})
+    schema.prepare(connection, file, version=3, steps={1: first, 2: further})
     assert copies == [["library-version-1.db", "library.db"]]
     assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     assert connection.execute("SELECT DISTINCT note FROM videos").fetchall() == [("two steps",)]
     assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (4,)
     assert [path.name for path in frozen.iterdir()] == ["library.db"]
     schema.prepare(connection, file, version=3, steps={})
+
+
+def test_two_that_open_an_old_library_at_once_bring_it_up_to_date_once(
+    frozen: Path, connection: sqlite3.Connection
+) -> None:
+    file = frozen / "library.db"
+    connection.execute("PRAGMA journal_mode = WAL")
+    seen: list[int] = []
+
+    def step(inside: sqlite3.Connection) -> None:
+        seen.append(1)
+        schema.STEPS[1](inside)
+        other.start()
+        time.sleep(0.2)  # the other waits for this transaction
+        assert (frozen / "library-version-1.db").is_file()
+
+    def open_too() -> None:
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=30)) as second:
+            schema.prepare(second, file, steps={1: lambda _: seen.append(2)})
+
+    other = threading.Thread(target=open_too)
+    schema.prepare(connection, file, steps={1: step})
+    other.join()
+    assert seen == [1]
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_process_killed_while_it_migrates_loses_nothing(frozen: Path) -> None:
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "from pathlib import Path\n"
+        "from vagent.index import schema\n"
+        "def step(inside):\n"
+        "    schema.STEPS[1](inside)\n"
+        "    inside.execute('DELETE FROM evidence')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "file = Path(sys.argv[1])\n"
+        "schema.prepare(sqlite3.connect(file, isolation_level=None), file, steps={1: step})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(frozen / "library.db")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with closing(sqlite3.connect(frozen / "library-version-1.db")) as copy:
+        assert copy.execute("SELECT count(*) FROM evidence").fetchone() == (4,)
+    with Store(frozen) as store:
+        store.verify()
+        assert len(store.evidence()) == 4
+    assert [path.name for path in frozen.glob("*.db")] == ["library.db"]
 
 
 def test_a_step_that_fails_changes_nothing_and_leaves_the_copy(frozen: Path, connection: sqlite3.Connection) -> None:

@@ -1,0 +1,24 @@
+"""The library's database: videos, what the senses found in them, and how far indexing has come.
+
+A ``Store`` may be used from several threads and processes. Every method is one transaction by itself and joins the
+caller's inside ``with store.transaction()``. Times are seconds from the video's start; ids are never used twice.
+
+Each group of tables has a room, a module of this package; ``Store`` is all of them together.
+"""
+
+from __future__ import annotations
+
+from vagent.index.columns import StageState, Status
+from vagent.index.store.evidence import EvidenceRows, Ids
+from vagent.index.store.filters import Filters
+from vagent.index.store.leases import Lease, Leases
+from vagent.index.store.problems import Problem, Problems
+from vagent.index.store.progress import Actual, Progress
+from vagent.index.store.vectors import VectorRows, Vectors, VectorState
+from vagent.index.store.videos import Videos
+
+__all__ = ["Actual", "Filters", "Ids", "Lease", "Problem", "StageState", "Status", "Store", "VectorState", "Vectors"]
+
+
+class Store(Videos, Progress, EvidenceRows, VectorRows, Problems, Leases):
+    """The library in a folder; see ``Database`` for how it is opened."""

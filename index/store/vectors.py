@@ -1,0 +1,117 @@
+"""The room of the vectors: one for each evidence row and model, as float16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vagent.errors import LibraryError
+from vagent.index.database import Database
+from vagent.index.store.evidence import Ids
+
+Vectors = NDArray[np.float32]
+
+_BATCH = 4096  # vectors read at once
+
+
+@dataclass(frozen=True, slots=True)
+class VectorState:
+    """What a cache of a model's vectors compares itself with.
+
+    Attributes:
+        library: identity of the database; a new library in the same folder has another.
+        added, removed: vectors that ever came and went.
+        last: highest row number of a vector, which is never given again.
+    """
+
+    library: str
+    model: str
+    dimension: int
+    added: int
+    removed: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        """Vectors there now."""
+        return self.added - self.removed
+
+
+class VectorRows(Database):
+    """Vectors of all models."""
+
+    def put_vectors(self, model: str, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
+        """Stores one vector for each evidence id, as float16, in the place of the one there was.
+
+        Args:
+            vectors: shape (len(ids), dimension).
+
+        Raises:
+            LibraryError: another dimension than the model's vectors that are there, or evidence that is not there.
+        """
+        if len(vectors) == 0:
+            return
+        with self.transaction():
+            self._run(
+                "INSERT INTO embedding_models (name, dimension) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+                (model, vectors.shape[1]),
+            )
+            ((number, dimension),) = self._rows("SELECT id, dimension FROM embedding_models WHERE name = ?", (model,))
+            if dimension != vectors.shape[1] or len(ids) != len(vectors):
+                raise LibraryError(
+                    "vectors do not fit", f"{len(ids)} ids, {vectors.shape}", allowed=f"(n, {dimension})"
+                )
+            blobs = vectors.astype(np.float16)
+            keys = [(int(i), number) for i in ids]
+            self._run_many("DELETE FROM vectors WHERE evidence = ? AND model = ?", keys)
+            rows = [(*key, blob.tobytes()) for key, blob in zip(keys, blobs, strict=True)]
+            self._run_many("INSERT INTO vectors (evidence, model, vector) VALUES (?, ?, ?)", rows)
+
+    def vectors(self, model: str, *, after: int = 0) -> Iterator[tuple[Ids, Vectors]]:
+        """Batches of evidence ids and their vectors, in the order they were stored.
+
+        Args:
+            after: only vectors with a higher row number (see ``VectorState.last``).
+        """
+        sql = (
+            "SELECT v.id, v.evidence, v.vector FROM vectors v JOIN embedding_models m ON m.id = v.model"
+            " WHERE m.name = ? AND v.id > ? ORDER BY v.id LIMIT ?"
+        )
+        while rows := self._rows(sql, (model, after, _BATCH)):
+            after = rows[-1][0]
+            try:
+                flat = np.frombuffer(b"".join(row[2] for row in rows), np.float16).astype(np.float32)
+                yield np.array([row[1] for row in rows], np.int64), flat.reshape(len(rows), -1)
+            except (ValueError, TypeError) as error:
+                raise self._corrupt(f"a vector has the wrong length: {error}") from error
+
+    def vector_state(self, model: str) -> VectorState | None:
+        """Where the model's vectors stand; None where it has none and never had."""
+        sql = (
+            "SELECT (SELECT value FROM meta WHERE key = 'library'), name, dimension, added, removed,"
+            " (SELECT coalesce(max(v.id), 0) FROM vectors v WHERE v.model = m.id)"
+            " FROM embedding_models m WHERE name = ?"
+        )
+        return next(iter(self._read(lambda row: VectorState(*row), sql, (model,))), None)
+
+    def generation(self, model: str) -> int:
+        """A number that grows whenever vectors of the model are added or removed; 0 where it never had any."""
+        state = self.vector_state(model)
+        return state.added + state.removed if state else 0
+
+    def embedding_models(self) -> list[str]:
+        """Models that have vectors here."""
+        sql = "SELECT name FROM embedding_models WHERE added > removed ORDER BY id"
+        return self._read(lambda row: str(row[0]), sql)
+
+    def unembedded(self, model: str, limit: int, video: int | None = None) -> list[tuple[int, str]]:
+        """Evidence that has no vector of this model yet: ids and the texts to embed."""
+        sql = (
+            "SELECT e.id, e.text FROM evidence e WHERE (? IS NULL OR e.video = ?) AND trim(e.text) <> '' AND NOT EXISTS"
+            " (SELECT 1 FROM vectors v JOIN embedding_models m ON m.id = v.model"
+            "  WHERE v.evidence = e.id AND m.name = ?) ORDER BY e.id LIMIT ?"
+        )
+        return self._rows(sql, (video, video, model, limit))
