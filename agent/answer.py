@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vagent.agent.check import confidence
 from vagent.agent.evidence.draft import Draft, Quote
-from vagent.agent.evidence.phrases import at, says, searched_in_words
+from vagent.agent.evidence.phrases import at, coverage_in_words, says, searched_in_words
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.records import Answer, Citation, Searched
 from vagent.agent.routes.choices import letters, without_label
@@ -32,6 +32,9 @@ def compose(state: State, context: Context) -> Answer:
             draft.text if answered else _not_answered(draft, searched, shelf, bool(options), state.get("problem", ""))
         )
         probability = draft.probability
+        if answered:
+            # What is counted or denied is only so as far as was gone through.
+            text = " ".join(filter(None, (text, draft.coverage and coverage_in_words(draft.coverage), draft.notice)))
     citations = _citations(draft, quotes, shelf) if answered else ()
     return Answer(
         question=state["question"],
@@ -101,7 +104,7 @@ def _not_answered(draft: Draft, searched: tuple[Searched, ...], shelf: Shelf, op
         parts = ["What was found does not tell the options apart."]
     if not any(one.kinds for one in searched):
         parts = ["Nothing that could answer this has been indexed."]
-    parts += [problem, searched_in_words(searched)]
+    parts += [problem, draft.notice, searched_in_words(searched)]
     if draft.leads or draft.quotes:
         nearest = (draft.quotes or draft.leads)[0]
         parts.append(f"The nearest found, which does not answer it: {_plain(nearest)}")

@@ -59,4 +59,10 @@ def stands(quote: Quote, shelf: Shelf) -> bool:
 
 
 def _failed(draft: Draft, missing: str) -> Draft:
-    return Draft(missing=missing, leads=draft.quotes or draft.leads, probability=min(draft.probability, ENOUGH / 2))
+    return Draft(
+        missing=missing,
+        leads=draft.quotes or draft.leads,
+        probability=min(draft.probability, ENOUGH / 2),
+        coverage=draft.coverage,
+        notice=draft.notice,
+    )
