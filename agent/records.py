@@ -115,6 +115,8 @@ class Answer:
         confidence: 0..1.
         citations: best first; none when ``answered`` is False.
         leads: the nearest that was found when ``answered`` is False; not a proof of anything.
+        run: name of the run under which the answer is saved, or None.
+        remarks: what whoever reads it should know beside what the steps tell.
     """
 
     question: str
@@ -128,11 +130,13 @@ class Answer:
     engines: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     leads: tuple[Citation, ...] = ()
+    run: str | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What engines had to tell on the way, once each."""
-        return tuple(dict.fromkeys(notice for step in self.steps for notice in step.notices))
+        """What there was to tell on the way, once each."""
+        return tuple(dict.fromkeys([*(notice for step in self.steps for notice in step.notices), *self.remarks]))
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``ask --json`` prints; JSON values only."""
@@ -147,6 +151,7 @@ class Answer:
             "steps": [s.to_dict() for s in self.steps],
             "engines": dict(self.engines),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            **({"run": self.run} if self.run else {}),
         }
 
 

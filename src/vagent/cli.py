@@ -77,6 +77,8 @@ UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="T", help="Use nothing after this time: no spoilers.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
+SaveOption = Annotated[bool, typer.Option("--save", help="Keep the answer, for `vagent replay` to go over it again.")]
+NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Ask models afresh even what they were asked before.")]
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A video file or a folder of videos.")]
 
 
@@ -99,6 +101,8 @@ def ask(
     chat: Annotated[
         str | None, typer.Option("--chat", metavar="NAME", help="Go on with the chat of this name, or begin it.")
     ] = None,
+    save: SaveOption = False,
+    no_cache: NoCacheOption = False,
     json: JsonOption = False,
     find: FindOption = None,
     engine: EngineOption = None,
@@ -109,7 +113,7 @@ def ask(
 
     A video that is not in the library yet is indexed first, once.
     """
-    from vagent import _chat, _progress, _render, _steps
+    from vagent import _chat, _progress, _render, _replay, _steps
 
     source, question = _whom(source, question, library)
     with _open(library, preset, engine, find) as opened:
@@ -118,18 +122,48 @@ def ask(
         if source is not None:
             _prepare(opened, source, quiet=json, again=bool(preset or engine or find))
         limits: dict[str, Any] = {"source": source, "start": start, "until": until}
+        kept: dict[str, Any] = {"save": save, "cache": False if no_cache else None}
         if question is None:
             if choices:
                 raise QuestionError("options need a question", hint="give the question after SOURCE")
-            _chat.chat(opened.chat(chat, **limits), json=json)
+            _chat.chat(opened.chat(chat, **limits), json=json, **kept)
             return
         if chat is None:
-            events = opened.stream(question, choices=choices, **limits)
+            events = opened.stream(question, choices=choices, **limits, **kept)
         else:
-            events = opened.chat(chat, **limits).stream(question, choices=choices)
+            events = opened.chat(chat, **limits).stream(question, choices=choices, **kept)
         answer = _steps.watched(events, shown=not json and sys.stderr.isatty())
         _progress.note(answer.notices)
+        _replay.tell_run(answer)
         typer.echo(_render.as_json(answer.to_dict()) if json else _render.answer(answer))
+
+
+@app.command()
+def replay(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A saved answer, or the file of one; none: the last.")
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the saved answers instead.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again with today's models, and compare.")] = False,
+    json: JsonOption = False,
+    engine: EngineOption = None,
+    preset: PresetOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Go over a saved answer again, without asking any model: `vagent ask ... --save` saves one.
+
+    Tells whether the same answer came out, and what has changed since it was given.
+    """
+    from vagent import _progress, _render, _replay
+
+    with _open(library, preset, engine) as opened:
+        if listing:
+            _print(_replay.listing(opened, json=json))
+            return
+        found = opened.replay(run or _replay.last(opened), fresh=fresh)
+        typer.echo(_replay.verdict(found), err=True)
+        _progress.note((*found.answer.notices, *found.notices))
+        typer.echo(_render.as_json(found.to_dict()) if json else _replay.text(found))
 
 
 @app.command()

@@ -12,8 +12,11 @@ import vagent.agent.ask as agent
 from vagent import configs
 from vagent.agent.chats import Chats, Thread
 from vagent.agent.records import Answer, Event
+from vagent.agent.runs.manifest import Asked, Head
+from vagent.agent.runs.replay import Replay
+from vagent.agent.runs.runs import Runs
 from vagent.agent.state import Turn
-from vagent.errors import SourceError, TimeError
+from vagent.errors import LibraryError, SourceError, TimeError
 from vagent.index.job import Progress
 from vagent.index.library import VideoLibrary
 from vagent.index.pipeline import Report
@@ -57,6 +60,7 @@ class Library:
     def _set(self, index: VideoLibrary) -> None:
         self._index = index
         self._chats = Chats(index.folder / "chats.db")
+        self._runs = Runs(index)
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +89,7 @@ class Library:
     def close(self) -> None:
         """Let go of the database, the models and the worker processes."""
         self._chats.close()
+        self._runs.close()
         self._index.close()
 
     def add(
@@ -184,6 +189,8 @@ class Library:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
+        save: bool = False,
+        cache: bool | None = None,
     ) -> Answer:
         """Answer a question with the moments that prove it, or say that the videos do not show it.
 
@@ -192,13 +199,15 @@ class Library:
             source: only the videos that this file or folder stands for; None: the whole library.
             choices: options of a multiple-choice question, with or without their letters.
             start, until: only evidence within these times.
+            save: keep the answer with all that it came from; ``answer.run`` is then the name for ``replay``.
+            cache: False asks models afresh even what they were asked before; None: as the settings say.
 
         Raises:
             QuestionError: the question is empty or too long.
             TimeError: the times make no sense for the video.
             SourceError: there is nothing to ask: the library, or the source in it, is empty.
         """
-        for event in self.stream(question, source=source, choices=choices, start=start, until=until):
+        for event in self._stream(question, source, choices, start, until, save=save, cache=cache):
             if isinstance(event, Answer):
                 return event
         raise AssertionError("a stream ends with an answer")
@@ -211,9 +220,11 @@ class Library:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
+        save: bool = False,
+        cache: bool | None = None,
     ) -> Iterator[Event]:
         """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
-        yield from self._stream(question, source, choices, start, until)
+        yield from self._stream(question, source, choices, start, until, save=save, cache=cache)
 
     def _stream(
         self,
@@ -223,15 +234,56 @@ class Library:
         start: Time | None,
         until: Time | None,
         thread: Thread | None = None,
+        *,
+        save: bool,
+        cache: bool | None,
     ) -> Iterator[Event]:
         videos = self.videos() if source is None else self._index.find(source)
         if not videos:
             raise SourceError("the library is empty", str(self.folder), hint="run: vagent index PATH")
         low, high = _times(videos, start, until)
         numbers = [video.id for video in videos]
-        yield from agent.stream(
-            self._index, question, videos=numbers, choices=choices, start=low, end=high, thread=thread
+        history = tuple(thread.turns()) if thread is not None and save else ()
+        asked = Asked(question=question, choices=tuple(choices or ()), start=low, end=high, history=history)
+        recorder = self._runs.recorder(save=save, cache=cache)
+        events = agent.stream(
+            self._runs.index(recorder),
+            question,
+            videos=numbers,
+            choices=choices,
+            start=low,
+            end=high,
+            thread=thread,
         )
+        yield from self._runs.finished(events, recorder, asked, numbers, save=save)
+
+    def runs(self, *, on_error: Callable[[LibraryError], object] | None = None) -> list[Head]:
+        """The answers that were saved, newest first: ``id``, ``when``, ``question``, ``answer`` and ``answered``.
+
+        Args:
+            on_error: told of each file that cannot be read.
+        """
+        heads, errors = self._runs.listed()
+        if on_error is not None:
+            for error in errors:
+                on_error(error)
+        return heads
+
+    def replay(self, run: str | Path, *, fresh: bool = False) -> Replay:
+        """Go over a saved answer again with the calls that were saved with it: no model is asked.
+
+        ``replay.answer`` is the saved answer; ``replay.same`` tells whether it came out again from the evidence as it
+        is now, and ``replay.changed`` what has changed since.
+
+        Args:
+            run: its name (``answer.run``), the beginning of it, or the path of its file.
+            fresh: ask the question again with today's models and settings instead; ``replay.answer`` is the new answer.
+
+        Raises:
+            SourceError: no such run, or several; ``fresh``: none of its videos is in the library.
+            LibraryError: the file of the run is damaged, or a newer vagent wrote it.
+        """
+        return self._runs.replay(run, fresh=fresh)
 
     def chat(
         self,
@@ -253,7 +305,11 @@ class Library:
             LibraryError: the chats of the library cannot be read or written.
         """
         thread = self._chats.thread(name) if name is not None else Chats(None).thread("chat")
-        return Chat(lambda question, choices: self._stream(question, source, choices, start, until, thread), thread)
+
+        def stream(question: str, choices: Sequence[str] | None, save: bool, cache: bool | None) -> Iterator[Event]:
+            return self._stream(question, source, choices, start, until, thread, save=save, cache=cache)
+
+        return Chat(stream, thread)
 
     def chats(self) -> list[str]:
         """Names of the chats that the library keeps."""
@@ -271,9 +327,12 @@ class Library:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
+        save: bool = False,
+        cache: bool | None = None,
     ) -> Answer:
         """As ``ask``, for asynchronous programs: the work is done in a thread."""
-        return await asyncio.to_thread(self.ask, question, source=source, choices=choices, start=start, until=until)
+        given: dict[str, Any] = {"source": source, "choices": choices, "start": start, "until": until}
+        return await asyncio.to_thread(self.ask, question, **given, save=save, cache=cache)
 
 
 class Chat:
@@ -282,7 +341,9 @@ class Chat:
     A question that is broken off is as if it had not been asked.
     """
 
-    def __init__(self, stream: Callable[[str, Sequence[str] | None], Iterator[Event]], thread: Thread) -> None:
+    def __init__(
+        self, stream: Callable[[str, Sequence[str] | None, bool, bool | None], Iterator[Event]], thread: Thread
+    ) -> None:
         self._stream = stream
         self._thread = thread
 
@@ -291,13 +352,28 @@ class Chat:
         """What was asked and answered so far, oldest first; of a chat that was gone on with, from its beginning."""
         return self._thread.turns()
 
-    def ask(self, question: str, *, choices: Sequence[str] | None = None) -> Answer:
-        """Answer the next question; raises what ``Library.ask`` raises."""
-        return next(event for event in self.stream(question, choices=choices) if isinstance(event, Answer))
+    def ask(
+        self,
+        question: str,
+        *,
+        choices: Sequence[str] | None = None,
+        save: bool = False,
+        cache: bool | None = None,
+    ) -> Answer:
+        """Answer the next question; arguments and errors as those of ``Library.ask``."""
+        events = self.stream(question, choices=choices, save=save, cache=cache)
+        return next(event for event in events if isinstance(event, Answer))
 
-    def stream(self, question: str, *, choices: Sequence[str] | None = None) -> Iterator[Event]:
+    def stream(
+        self,
+        question: str,
+        *,
+        choices: Sequence[str] | None = None,
+        save: bool = False,
+        cache: bool | None = None,
+    ) -> Iterator[Event]:
         """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
-        yield from self._stream(question, choices)
+        yield from self._stream(question, choices, save, cache)
 
 
 class VideoAgent:
@@ -362,11 +438,14 @@ class VideoAgent:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
+        save: bool = False,
+        cache: bool | None = None,
     ) -> Answer:
         """Answer a question; see ``Library.ask``."""
         self.library.check(question, choices)
         self._prepare()
-        return self.library.ask(question, source=self.source, choices=choices, start=start, until=until)
+        given: dict[str, Any] = {"source": self.source, "choices": choices, "start": start, "until": until}
+        return self.library.ask(question, **given, save=save, cache=cache)
 
     async def aask(
         self,
@@ -375,9 +454,12 @@ class VideoAgent:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
+        save: bool = False,
+        cache: bool | None = None,
     ) -> Answer:
         """As ``ask``, for asynchronous programs."""
-        return await asyncio.to_thread(self.ask, question, choices=choices, start=start, until=until)
+        given: dict[str, Any] = {"choices": choices, "start": start, "until": until}
+        return await asyncio.to_thread(self.ask, question, **given, save=save, cache=cache)
 
     def stream(
         self,
@@ -386,11 +468,14 @@ class VideoAgent:
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
+        save: bool = False,
+        cache: bool | None = None,
     ) -> Iterator[Event]:
         """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
         self.library.check(question, choices)
         self._prepare()
-        yield from self.library.stream(question, source=self.source, choices=choices, start=start, until=until)
+        given: dict[str, Any] = {"source": self.source, "choices": choices, "start": start, "until": until}
+        yield from self.library.stream(question, **given, save=save, cache=cache)
 
     def chat(self, name: str | None = None, *, start: Time | None = None, until: Time | None = None) -> Chat:
         """A chat about this video; see ``Library.chat``."""
