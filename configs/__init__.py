@@ -24,6 +24,8 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 _Track = Annotated[int, Field(ge=0)] | None
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
+_Precision = Literal["auto", "fp32", "fp16", "bf16", "8bit", "4bit"]
+_Attention = Literal["auto", "sdpa", "eager", "flash_attention_2"]
 _Description = Annotated[str, Field(pattern=r"\w", max_length=200)]  # a word in it, at least
 
 
@@ -57,6 +59,7 @@ class Engines(_Section):
     embeddings: str
     visual: str
     videollm: str
+    chat: str
 
 
 class MediaSettings(_Section):
@@ -71,6 +74,15 @@ class MediaSettings(_Section):
     audio_track: _Track
     audio_language: str | None
     checkpoint: Annotated[float, Field(ge=5)]
+
+
+class IndexSettings(_Section):
+    """How many files are indexed side by side, and when a file or a process is given up. Times in seconds."""
+
+    workers: Annotated[int, Field(ge=0, le=1024)]
+    settle: Annotated[float, Field(ge=0, le=3600)]
+    patience: _Positive
+    least_patience: _Positive
 
 
 class SubtitleSettings(_Section):
@@ -166,11 +178,24 @@ class VideoLLMSettings(_Section):
     key: str
     timeout: _Positive
     send: Literal["images", "video"]
-    precision: Literal["auto", "fp32", "fp16", "bf16", "8bit", "4bit"]
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"]
+    precision: _Precision
+    attention: _Attention
     frames: _Count
     pixels: Annotated[int, Field(ge=1024)]
     tokens: _Count
+
+
+class ChatSettings(_Section):
+    """Which chat model chooses the steps of a question, and where it runs."""
+
+    model: str | None
+    endpoint: str | None
+    key: str
+    timeout: _Positive
+    tokens: _Count
+    tools: Literal["auto", "native", "json"]
+    precision: _Precision
+    attention: _Attention
 
 
 class SearchSettings(_Section):
@@ -225,6 +250,7 @@ class Settings(_Section):
     trust: tuple[str, ...]
     engines: Engines
     media: MediaSettings
+    index: IndexSettings
     subtitles: SubtitleSettings
     speech: SpeechSettings
     text: TextSettings
@@ -236,6 +262,7 @@ class Settings(_Section):
     embeddings: EmbeddingSettings
     visual: VisualSettings
     videollm: VideoLLMSettings
+    chat: ChatSettings
     search: SearchSettings
     agent: AgentSettings
     runs: RunSettings

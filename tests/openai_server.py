@@ -128,6 +128,10 @@ class OpenAIServer:
 
     Attributes:
         say: the text that the model says about a request.
+        speak: the pieces of a message in a stream, instead of the words of ``say``; the last may hold a
+            ``finish_reason``. None: there are none.
+        refuse: the error that a request is answered with; None: it is not.
+        used: tokens of a request and of its answer, which a stream tells at its end where it is asked to.
         models: what it lists; a request for another one is refused.
         key: the key that it wants; None: any.
         unknown: parameters that it refuses, and how it says so.
@@ -135,9 +139,14 @@ class OpenAIServer:
         replies: answers to be given instead, first come, first served; a function gets the handler and does what it
             likes with the connection.
         pause: seconds before each piece of a stream, and before an answer.
+        hung_up: set when a client left before it had all.
+        ended: set when the server ends.
     """
 
     say: Callable[[Request], str] = seen
+    speak: Callable[[Request], list[dict[str, Any]] | None] = lambda request: None
+    refuse: Callable[[Request], Reply | None] = lambda request: None
+    used: tuple[int, int] = (21, 7)
     models: tuple[str, ...] = ("looker-1",)
     key: str | None = None
     unknown: dict[str, str] = field(default_factory=dict)
@@ -148,6 +157,7 @@ class OpenAIServer:
     busy: int = 0
     most_busy: int = 0
     hung_up: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -220,13 +230,18 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", "text/event-stream; charset=utf-8")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            words = re.findall(r"\s*\S+", server.say(request))
+            pieces = server.speak(request)
+            if pieces is None:
+                pieces = [{"content": word} for word in re.findall(r"\s*\S+", server.say(request))]
+            ending = {"finish_reason": "stop"} | (pieces.pop() if pieces and "finish_reason" in pieces[-1] else {})
             events = [{"choices": [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": None}]}]
-            events += [{"choices": [{"index": 0, "delta": {"content": w}, "finish_reason": None}]} for w in words]
-            events += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]
-            events += [{"choices": [], "usage": {"completion_tokens": len(words)}}]
+            events += [{"choices": [{"index": 0, "delta": piece, "finish_reason": None}]} for piece in pieces]
+            events += [{"choices": [{"index": 0, "delta": {}} | ending]}]
+            if (request.body.get("stream_options") or {}).get("include_usage"):
+                read, written = server.used
+                events += [{"choices": [], "usage": {"prompt_tokens": read, "completion_tokens": written}}]
             for event in [*map(json.dumps, events), "[DONE]"]:
-                if server.hung_up.wait(server.pause):
+                if server.ended.wait(server.pause):
                     return
                 data = f": a comment\r\ndata: {event}\r\n\r\n".encode()
                 # Each event in two chunks: a client must not take a chunk for an event.
@@ -252,12 +267,14 @@ def _reply(server: OpenAIServer, request: Request) -> Reply:
         return Reply(404, b"404 page not found")
     if request.body["model"] not in server.models:
         return Reply(404, {"error": {"message": f"The model `{request.body['model']}` does not exist.", "code": 404}})
+    if (refused := server.refuse(request)) is not None:
+        return refused
     for name, message in server.unknown.items():
         if name in request.body:
             return Reply(400, {"error": {"message": message, "type": "invalid_request_error", "param": name}})
     if request.body.get("stream"):
         return Reply()
-    server.hung_up.wait(server.pause)
+    server.ended.wait(server.pause)
     return Reply(200, {"id": "chatcmpl-1", "object": "chat.completion", "choices": [server.choice(request)]})
 
 
@@ -274,16 +291,42 @@ def serving(**options: Any) -> Iterator[OpenAIServer]:
         yield state
     finally:
         state.hung_up.set()
+        state.ended.set()
         http.shutdown()
         http.server_close()
         thread.join()
 
 
+def instance(schema: dict[str, Any]) -> Any:
+    """The smallest thing that a plain JSON schema describes."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return instance(schema["anyOf"][0])
+    kind = schema.get("type")
+    if kind == "object":
+        return {name: instance(schema["properties"][name]) for name in schema.get("required", ())}
+    return {"string": "", "integer": 0, "number": 0, "boolean": False, "array": []}.get(str(kind))
+
+
+def obliging(request: Request) -> list[dict[str, Any]] | None:
+    """Pieces of a message that calls the first tool of a request, or is JSON of the schema that it wants."""
+    wanted = request.body.get("response_format", {}).get("json_schema")
+    if wanted is not None:
+        return [{"content": json.dumps(instance(wanted["schema"]))}]
+    for tool in request.body.get("tools", ()):
+        function = tool["function"]
+        call = {"name": function["name"], "arguments": json.dumps(instance(function["parameters"]))}
+        return [{"tool_calls": [{"index": 0, "id": "abc", "function": call}]}, {"finish_reason": "tool_calls"}]
+    return None
+
+
 @cache
 def lasting() -> str:
-    """The address of a server that runs as long as the process, and likes the letters C, B and A in this order."""
+    """The address of a server that runs as long as the process, likes the letters C, B and A in this order, and calls
+    the first tool that it is given."""
     likely = [{"token": letter, "logprob": math.log(share)} for letter, share in (("C", 0.5), ("B", 0.3), ("A", 0.1))]
-    running = serving(probable=lambda request: likely)
+    running = serving(probable=lambda request: likely, speak=obliging)
     _running.append(running)  # a context that nobody holds would end
     return running.__enter__().url
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Protocol, get_args
 from vagent.configs import Settings
 from vagent.errors import EngineUnavailable, SettingsError, VagentError
 
-Sense = Literal["speech", "text", "objects", "sounds", "embeddings", "visual", "videollm"]
+Sense = Literal["speech", "text", "objects", "sounds", "embeddings", "visual", "videollm", "chat"]
 SENSES: tuple[Sense, ...] = get_args(Sense)
 
 ENGINES: Mapping[Sense, Mapping[str, str]] = {
@@ -48,6 +48,9 @@ ENGINES: Mapping[Sense, Mapping[str, str]] = {
     "videollm": {
         "openai": "vagent.tools.videollm.openai:OpenAIVideoLLM",  # first: it is there only where its server was set
         "transformers": "vagent.tools.videollm.transformers:TransformersVideoLLM",
+    },
+    "chat": {
+        "openai": "vagent.tools.chat.openai:OpenAIChat",  # first: it is there only where its server was set
     },
 }
 

@@ -17,6 +17,7 @@ from vagent.tools.weights import hub
 _BETTER: dict[Sense, str] = {
     "speech": "subtitles in the video or beside it (film.srt) are taken instead, and are better than any recogniser",
     "videollm": "a video-LLM can look at the pictures; without one, questions about what is seen are declined",
+    "chat": "a chat model can choose the steps of a question; without one, rules do",
 }
 
 

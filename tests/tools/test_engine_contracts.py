@@ -51,6 +51,7 @@ TINY: dict[tuple[Sense, str], Callable[[], Overrides]] = {
     ("speech", "faster-whisper"): lambda: {"speech": {"model": str(whisper.ctranslate2())}},
     ("speech", "openai-whisper"): lambda: {"speech": {"model": str(whisper.openai())}},
     ("videollm", "openai"): lambda: {"videollm": {"endpoint": openai_server.lasting()}},
+    ("chat", "openai"): lambda: {"chat": {"endpoint": openai_server.lasting()}},
 }
 """Engines that need a model, and how to give them a tiny one with random weights: it keeps to everything but sense.
 

@@ -29,7 +29,7 @@ ALLOWED = {
     "errors": {"errors"},
     "configs": {"configs", "errors"},
     "prompts": {"errors", "prompts"},
-    "tools": {"configs", "errors", "tools"},
+    "tools": {"configs", "errors", "prompts", "tools"},
     "index": {"configs", "errors", "index", "tools", "prompts"},
     "agent": {"agent", "configs", "errors", "index", "prompts", "tools"},
 }

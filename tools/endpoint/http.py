@@ -284,7 +284,7 @@ class Endpoint:
     def _late(self, patience: _Patience) -> EngineFailed:
         hint = f"raise {self._words.sense}.timeout, or {self._words.late}"
         what = "no complete answer" if patience.whole else "no answer"
-        return EngineFailed(f"{what} within {patience.seconds:g} s from {self.where.shown}", hint=hint)
+        return EngineFailed(f"{what} within {patience.seconds:.3g} s from {self.where.shown}", hint=hint)
 
     def _too_large(self) -> EngineFailed:
         return EngineFailed(f"{self.where.shown} answered with more than {_LARGEST >> 20} MB", hint="see its log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -121,7 +121,7 @@ class Server:
             except Refused as error:
                 self._learn(error, sent, known)
 
-    def events(self, body: Mapping[str, Any], seconds: float | None = None) -> Iterator[Any]:
+    def events(self, body: Mapping[str, Any], seconds: float | None = None) -> Generator[Any]:
         """The events of a reply in pieces, or the whole reply of a server that sends it at once.
 
         Args:
@@ -184,7 +184,7 @@ class Server:
             EngineUnavailable: it does not have the model.
             Refused: it is about something else.
         """
-        new = frozenset() if too_long(error) else _not_understood(error, body) - known
+        new = frozenset() if says_too_long(error.said) else _not_understood(error, body) - known
         if new:
             self._learned |= new
             return
@@ -204,9 +204,9 @@ class Server:
         return EngineUnavailable(f"{shown} does not have the model", body["model"], allowed=allowed or None, hint=hint)
 
 
-def too_long(error: Refused) -> bool:
-    """Whether a server's error says that a request is longer than its model can read."""
-    return error.status == 413 or bool(_TOO_LONG.search(error.said))
+def says_too_long(said: str) -> bool:
+    """Whether a server says that a request is longer than its model can read."""
+    return bool(_TOO_LONG.search(said))
 
 
 def _not_understood(error: Refused, body: Mapping[str, Any]) -> frozenset[str]:
