@@ -32,13 +32,20 @@ class Item:
 
 
 def items(
-    seeds: Sequence[int], kinds: Sequence[str], *, choices: bool = False, most: int = 1, plot: str | None = None
+    seeds: Sequence[int],
+    kinds: Sequence[str],
+    *,
+    choices: bool = False,
+    most: int = 1,
+    plot: str | None = None,
+    again: bool = False,
 ) -> list[Item]:
     """Questions of the named kinds about held-out scenes, at most so many of a scene.
 
     Args:
         kinds: those of ``tests.world.words``, or "caption".
         choices: with options, the answer is a letter.
+        again: in the words of a second look.
     """
     found = []
     for seed in seeds:
@@ -55,6 +62,8 @@ def items(
             if choices:
                 listed, answer = prompts.options(rng, question)
                 prompt = prompts.choose(shown, offset, end, question.text, listed, said)
+            elif again:
+                prompt, answer = prompts.again(shown, offset, end, question.text), question.answer
             else:
                 prompt, answer = prompts.look(shown, offset, end, question.text, said), question.answer
             found.append(Item(question.kind, prompt, answer, frames, tuple(shown), end, made))

@@ -17,7 +17,7 @@ from tests.world.words import caption, questions
 
 MOTIONS = (*DIRECTIONS, "still")
 ROOM = 330  # tokens of questions in one sequence: attention costs by the square of it
-FOCUS = {"colour": 1, "shape": 1, "direction": 2, "mover": 1, "first": 3, "after": 3, "before": 3, "nothing": 1}
+FOCUS = {"colour": 1, "shape": 1, "direction": 2, "mover": 2, "first": 3, "after": 3, "before": 3, "nothing": 1}
 """How often each kind of question is asked; those that are not here would take more training than an hour."""
 HELD_OUT = 10_000_000  # seeds from here on are never trained on
 DESCRIBE = (
@@ -103,7 +103,7 @@ def asked(
             keep = [question.text, listed]
         else:
             listed = ""
-            second = rng.random() < 0.25
+            second = rng.random() < 0.3
             asking = prompts.again(*stretch, question.text) if second else prompts.look(*stretch, question.text, said)
             answer, keep = question.answer, [question.text]
             bare = f"Question: {question.text}" if rng.random() < 0.7 else question.text

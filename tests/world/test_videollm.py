@@ -18,7 +18,7 @@ from tests.world import judge  # noqa: E402
 
 FOLDER = judge.CHECKPOINTS / "videollm"
 AIM = 0.9
-ORDER = 0.8  # which of two things comes first is harder for so small a model: 0.85 to 0.9 were measured
+SECOND = 0.75  # order in the words of a second look, which it has seen less of
 WRONG = 0.45  # what is left after a break has to be below
 
 
@@ -37,21 +37,22 @@ def score(seer: tuple[Any, Any], asked: list[judge.Item]) -> float:
     return judge.right(asked, judge.answers(*seer, asked))
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["first look", "second look"])
 @pytest.mark.parametrize(
     ("kinds", "first", "count"),
     [
         (("colour",), 0, 24),
         (("shape",), 100, 24),
         (("direction", "mover"), 200, 24),
-        (("first", "after", "before"), 300, 24),
+        (("first", "after", "before"), 300, 40),
     ],
     ids=["colour", "shape", "direction", "order"],
 )
-def test_answers_in_sentences(seer: tuple[Any, Any], kinds: tuple[str, ...], first: int, count: int):
+def test_answers_in_sentences(seer: tuple[Any, Any], kinds: tuple[str, ...], first: int, count: int, again: bool):
     plot = "order" if "first" in kinds else None
-    asked = judge.items(range(first, first + count), kinds, plot=plot)
+    asked = judge.items(range(first, first + count), kinds, plot=plot, again=again)
     assert len(asked) >= 0.6 * count
-    assert score(seer, asked) >= (ORDER if plot else AIM)
+    assert score(seer, asked) >= (SECOND if plot and again else AIM)
 
 
 def test_captions_name_what_is_there_and_what_it_does(seer: tuple[Any, Any]):
@@ -59,7 +60,7 @@ def test_captions_name_what_is_there_and_what_it_does(seer: tuple[Any, Any]):
     said = judge.answers(*seer, asked)
     named = [all(thing.name in text for thing in item.made.things) for item, text in zip(asked, said, strict=True)]
     assert np.mean(named) >= AIM
-    assert judge.right(asked, said) >= 0.6  # word by word: motion and order as well
+    assert judge.right(asked, said) >= 0.7  # word by word: motion and order as well
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_whole_pictures_are_understood(
     """What the tests below break is right before it is broken."""
     assert score(seer, coloured) >= AIM
     assert score(seer, moving) >= 0.85
-    assert score(seer, ordered) >= 0.75
+    assert score(seer, ordered) >= 0.7  # what comes first alone, of 20; 0.90 of 140
 
 
 def test_swapped_colours_are_seen(seer: tuple[Any, Any], coloured: list[judge.Item]):
