@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vagent.agent.evidence.passages import quote_match
-from vagent.agent.evidence.shelf import Line, Shelf
+from vagent.agent.evidence.passages import quote_match, union
+from vagent.agent.evidence.shelf import LABELS, Line, Shelf
 from vagent.agent.language.words import Bag, content, squeezed
 from vagent.index.records import Kind
 from vagent.tools.time import Span
@@ -14,7 +14,9 @@ from vagent.tools.time import Span
 SURE = 0.6
 """Weighted share of a description's words that must stand in a line, or near it on the screen."""
 
-_ALIKE = 0.4  # cosine from which a line means what a description says
+ALIKE = 0.4
+"""Cosine from which a line means what a description says."""
+
 _AHEAD = 0.1  # lead that it needs over every other line
 _CANDIDATES = 60  # lines that are compared by meaning, at most
 
@@ -51,23 +53,25 @@ def standing(description: str, line: Line, shelf: Shelf) -> float:
     """How well the words of a description stand in a line, 0..1; they may run over texts that are shown together."""
     itself = quote_match(description, line)
     words = content(description) or content(description, frame=True)
-    itself = max(itself, 0.95 * shelf.rarity.coverage(words, line.bag)) if words else itself
+    held = union([line]) if line.speaker else line.bag  # "when Ben speaks of the boat" names Ben, who does not
+    itself = max(itself, 0.95 * shelf.rarity.coverage(words, held)) if words else itself
     if line.stream != "written" or not 0 < itself < SURE:
         return itself
     shown = Bag.of(" ".join(x.text for x in shelf.screenful(line)))
     return (itself + shelf.rarity.coverage(content(description, frame=True), shown)) / 2
 
 
-def by_meaning(shelf: Shelf, description: str) -> list[Event]:
+def by_meaning(shelf: Shelf, description: str, least: float = ALIKE) -> list[Event]:
     """The one line that means what a description says in other words; none where it is not clearly ahead."""
-    lines = _candidates(shelf, description)
+    # Labels are single words: a cat is much like a dog, and still none.
+    lines = [line for line in _candidates(shelf, description) if line.stream not in LABELS]
     vectors = shelf.embed([description, *(line.text for line in lines)]) if lines else None
     if vectors is None:
         return []
     likeness = sorted(((round(float(v @ vectors[0]), 4), -i) for i, v in enumerate(vectors[1:])), reverse=True)
     best, place = likeness[0]
     rest = [score for score, i in likeness[1:] if squeezed(lines[-i].text) != squeezed(lines[-place].text)]
-    if best < _ALIKE or (rest and best - rest[0] < _AHEAD):
+    if best < least or (rest and best - rest[0] < _AHEAD):
         return []
     return [Event(lines[-place], best)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,6 +12,7 @@ import numpy as np
 
 from vagent.agent.evidence.shelf import LABELS, Line, Shelf
 from vagent.agent.evidence.support import Support
+from vagent.agent.evidence.turns import matches
 from vagent.agent.language.values import Value
 from vagent.agent.language.words import Bag, content, fold, squeezed, stems
 from vagent.agent.question.expected import typed_values
@@ -45,9 +46,8 @@ class Passage:
 
     @cached_property
     def bag(self) -> Bag:
-        """Its words, with the names of those who say them."""
-        stems_of = frozenset[str]().union(*(line.bag.stems for line in self.lines))
-        return Bag(stems_of, "".join(line.bag.squeezed for line in self.lines))
+        """Its words."""
+        return Bag.of(self.text)
 
     @property
     def span(self) -> Span:
@@ -99,8 +99,8 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
             similarity=float(similarity),
             typical=typical,
             bag=passage.bag,
-            around=Bag.of(near := _context(passage, shelf)),
-            near_words=stems(near),
+            around=union(near := shelf.around(passage.core, 3, 2)),
+            near_words=stems(" ".join(line.text for line in near)),
             typed=_typed(plan, passage, values),
             literal=_literal(plan, passage),
             placed=_placed(plan, passage, shelf),
@@ -110,6 +110,11 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
         ranked.append(Ranked(passage, _score(plan, passage, support, order, shelf), support, values))
     ranked.sort(key=lambda r: (-r.score, r.passage.video, r.passage.span.start, len(r.passage.lines)))
     return ranked
+
+
+def union(lines: Iterable[Line]) -> Bag:
+    """The words of several lines, with the names of those who say them."""
+    return Bag.of(" ".join(f"{line.speaker or ''} {line.text}" for line in lines))
 
 
 def quote_match(quote: str, line: Line) -> float:
@@ -162,10 +167,6 @@ def _few(plan: Plan, passage: Passage, shelf: Shelf) -> float:
     return max(0.0, 1.0 - (shelf.screens - 1) / 20)
 
 
-def _context(passage: Passage, shelf: Shelf) -> str:
-    return " ".join(line.text for line in shelf.around(passage.core, 3, 2))
-
-
 def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int], shelf: Shelf) -> float:
     score = support.similarity + 0.45 * support.coverage + 0.15 * support.context
     score += 0.2 * support.typed + 0.1 * support.near - 0.4 * support.contrast - 0.15 * support.uncounted
@@ -205,8 +206,12 @@ def _emptiness(plan: Plan, passage: Passage) -> float:
 def _passages(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Passage]:
     seen: set[str] = set()
     passages = []
-    for line in _candidates(plan, shelf, leads):
+    name = plan.speaker
+    own = {id(x) for x in shelf.all_lines if name and x.speaker and matches(name, x.speaker)}
+    for line in _candidates(plan, shelf, leads, own):
         for lines in _windows(line, shelf):
+            if own and not all(id(x) in own for x in lines):
+                continue  # the words of somebody else
             passage = Passage(lines, line)
             key = squeezed(passage.text)
             if key not in seen:
@@ -215,9 +220,10 @@ def _passages(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Passage]:
     return passages[:_TEXTS]
 
 
-def _candidates(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Line]:
-    lines = shelf.all_lines
-    if plan.expects != "when":
+def _candidates(plan: Plan, shelf: Shelf, leads: Sequence[int], own: Collection[int]) -> list[Line]:
+    """Lines that may answer; ``own``: those of the speaker whose words are asked for, where any are known."""
+    lines = tuple(line for line in shelf.all_lines if id(line) in own) if own else shelf.all_lines
+    if plan.expects != "when" and plan.kind != "sound":
         # A label only tells when something is there: that there is a dog does not say what the dog does.
         lines = tuple(line for line in lines if line.stream not in LABELS)
     if plan.hint is not None and plan.hint.strict:

@@ -31,6 +31,7 @@ _NAMES = {
     "summary": "summaries",
     "visual": "pictures",
 }
+_STOPS = (".", "!", "?", "…")
 _GAPS = 4  # undecodable stretches that a sentence lists
 
 
@@ -47,9 +48,12 @@ def says(quote: Quote, video: str | None = None) -> str:
     sense = f"{called(safe(quote.speaker))} says" if quote.speaker else _SENSE.get(quote.kind, "the index says")
     if not quote.text:
         return f"{where} {format_time(quote.span.start)} a picture looks most like it{weak}."
-    words = quoted(quote.text)
-    stop = "" if words[-2:-1] in (".", "!", "?", "…") else "."
-    return f"{where} {format_time(quote.span.start)} {sense}{weak}: {words}{stop}"
+    return f"{where} {format_time(quote.span.start)} {sense}{weak}: {stopped(quoted(quote.text))}"
+
+
+def stopped(words: str) -> str:
+    """Words that end a sentence: with a full stop, unless one stands inside their quotation marks."""
+    return words if words[-1:] in _STOPS or (words[-1:] == "”" and words[-2:-1] in _STOPS) else f"{words}."
 
 
 def coverage_in_words(covered: Sequence[Coverage]) -> str:

@@ -167,6 +167,7 @@ class Shelf:
             and high - low < _SENTENCE
             and not _ends(stream[low - 1])
             and _together(stream[low - 1], stream[low])
+            and stream[low - 1].speaker == stream[low].speaker
         ):
             low -= 1
         while (
@@ -174,6 +175,7 @@ class Shelf:
             and high - low < _SENTENCE
             and not _ends(stream[high])
             and _together(stream[high], stream[high + 1])
+            and stream[high + 1].speaker == stream[high].speaker
         ):
             high += 1
         return stream[low : high + 1]
@@ -226,8 +228,7 @@ def _lines(rows: Sequence[Evidence]) -> Iterable[Line]:
                 speaker = before.speaker  # a sentence that goes on is still the same speaker's
             place = places.get(stream, 0)
             places[stream] = place + 1
-            bag = Bag.of(f"{speaker} {text}" if speaker else text)
-            line = Line(row, text, bag, stream, place, speaker)
+            line = Line(row, text, Bag.of(text), stream, place, speaker)
             before = line if stream == "spoken" else before
             yield line
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from vagent.agent.language.words import stem
+from vagent.agent.language.words import Bag, Rarity, stem
 
 _SORTS = {
     "animal pet creature": "bird cat dog horse sheep cow elephant bear zebra giraffe lion tiger fox wolf deer rabbit"
@@ -23,6 +23,17 @@ _SORTS = {
     "weapon": "gun rifle pistol knife sword bow cannon",
     "noise sound": "applause laughter music siren barking clapping cheering explosion gunshot whistle bell engine",
 }
+
+
+def share(words: Iterable[str], bag: Bag, rarity: Rarity) -> float:
+    """Weighted share, 0..1, of ``words`` that stand in ``bag``, themselves or as something of their sort."""
+    total = found = 0.0
+    for word in words:
+        weight = rarity(word)
+        total += weight
+        sort = not bag.stems.isdisjoint(_MEMBERS.get(word, frozenset()))
+        found += weight * max(bag.has(word), 0.9 if sort else 0.0)
+    return found / total if total else 0.0
 
 
 def members() -> Mapping[str, frozenset[str]]:

@@ -46,7 +46,8 @@ FRAME = frozenset(
     appeared appearing display displays displayed write written read reads according call called calls person
     people man woman someone somebody anybody anyone character dialogue conversation given give gives state
     stated states exactly first last next kind type thing things way moment time times long ever happen happens
-    happened total altogether seconds minute minutes start end beginning ask asks asked answer answers answered
+    happened happening hear hears heard
+    hearing audible total altogether seconds minute minutes start end beginning ask asks asked answer answers answered
     reply replies replied respond responds response describe describes described explain explains explained use
     used make made new does visible seen see think list listed want wants there presenter lecturer host guest
     video's caller customer client agent interviewer interviewee reporter lady gentleman audience viewer viewers

@@ -43,7 +43,8 @@ _HAPPENING = re.compile(
 )
 _REPLY = re.compile(
     r"\b(?:answers?|repl(?:y|ies)|responds?|response|reacts?|reaction)\s+"
-    r"(?:to|when(?: (?:he|she|they|it) (?:is|are) asked)?(?: about)?)\s+(?P<anchor>.+)$",
+    r"(?:to|when(?: (?:he|she|they|it) (?:is|are) asked)?(?: about)?|the question (?:about|whether|of))"
+    r"\s+(?P<anchor>.+)$",
     re.I,
 )
 _PAIR = re.compile(

@@ -84,7 +84,8 @@ _TYPES: tuple[tuple[AnswerType, str], ...] = (
     ("length", r"\bhow long (?:is|are|was|were) (?:the|this|that|a|an)\b"),
     (
         "duration",
-        r"\bhow long\b|\bhow many (?:seconds|minutes|hours|days|weeks|months|years|nights)\b|\bfor how (?:many"
+        r"\bhow long\b|\bhow much time\b|\bhow many (?:seconds|minutes|hours|days|weeks|months|years|nights)\b"
+        r"|\bfor how (?:many"
         r"|long)\b",
     ),
     (

@@ -88,6 +88,8 @@ def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
         return False
     if kind == "proper" and plan.expects in ("place", "who", "named") and find("date", value.text):
         return False
+    if kind == "proper" and plan.expects == "named" and _on_a_sign(plan, value):
+        return False
     if kind in ("proper", "full_name") and plan.expects in ("who", "person") and is_place(value.text):
         return False
     if plan.expects == "measure" and kind == "measure":
@@ -114,6 +116,13 @@ def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
     return True
 
 
+def _on_a_sign(plan: Plan, value: Value) -> bool:
+    """Whether a sign tells what is sought or offered ("LOST CAT"), which is no name of it."""
+    words = set(stems(value.text))
+    asked = set(content(role_of(plan.framed) or "", frame=True))
+    return bool(words & asked) and words - asked <= _SIGNS
+
+
 def _named(question: str) -> bool:
     """Whether the question itself names somebody: "Omar's family name" needs a name that Omar is part of."""
     return any(word[:1].isupper() for word in question.split()[1:])
@@ -131,4 +140,5 @@ def _same_sentence(plan: Plan, value: Value, text: str) -> bool:
     return any(word in near for word in content(plan.framed, frame=True) if word not in _NAMING)
 
 
+_SIGNS = frozenset(stem(w) for w in "lost found missing wanted stolen for sale free new old open closed the no".split())
 _NAMING = frozenset(stem(w) for w in ("name", "surname", "full", "first", "last", "family", "called"))

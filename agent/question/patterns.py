@@ -39,7 +39,8 @@ VISUAL = re.compile(
     re.I,
 )
 SOUND = re.compile(
-    r"\b(?:what|which) (?:\w+ )?(?:sounds?|nois\w+)\b|\bwhat (?:can|could|do|does) (?:be|you|we|one|they) hear[d]?\b"
+    r"\b(?:what|which) (?:\w+ )?(?:sounds?|nois\w+)\b(?! like)"
+    r"|\bwhat (?:can|could|do|does) (?:be|you|we|one|they) hear[d]?\b"
     r"|\b(?:sounds?|nois\w+|applause|laughter|clapping|cheering|siren|barking|birdsong|gunshots?|explosion)\b"
     r"[^?]*\b(?:heard|hear|audible|be heard)\b|\b(?:heard|hear|audible)\b[^?]*\b(?:sounds?|nois\w+|applause|laughter"
     r"|clapping|cheering|siren|barking|birdsong|music|gunshots?|explosion)\b",
@@ -125,7 +126,7 @@ FIRST_LINE = re.compile(
     r"|\bwhat (?:is|was) the (?:first|last) thing (?:that )?(?!.*\b(?:after|before)\b).*\b(?:says?|said|saying)\b",
     re.I,
 )
-MANY_TIMES = re.compile(r"\bhow many times\b", re.I)
+MANY_TIMES = re.compile(r"\bhow many times (?:does|do|is|are|can)\b", re.I)
 HOW_OFTEN = re.compile(r"\bhow (?:many times|often)\b", re.I)
 COUNT = re.compile(
     r"\bhow many\b.*\b(?:captions?|captioned|overlays?|titles?|slides?|signs?"
@@ -179,4 +180,7 @@ EDGE = re.compile(
     re.I,
 )
 NTH = re.compile(rf"\b(?:for )?the (?P<nth>{'|'.join(ORDINALS)}) (?:time|occasion|occurrence)\b", re.I)
-WHY = re.compile(r"^\s*(?:and |but )?(?:why|how come|for what reason|what (?:is|was) the reason)\b", re.I)
+NTH_THING = re.compile(rf"\bthe (?P<nth>{'|'.join(list(ORDINALS)[1:])}) (?!half|part|slide|page|minute|time)\w", re.I)
+"""Which of several alike, in questions about what is seen or heard."""
+
+SOMEBODY = re.compile(r"\b(?:person|persons|people|man|men|woman|women|somebody|someone|anybody|anyone)\b", re.I)

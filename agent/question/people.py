@@ -14,6 +14,7 @@ _SAYS = (
 _NAME = r"(?P<name>(?:the |The )?[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,2}?)"
 _WHOSE = (
     re.compile(rf"\b(?:does|do|did|is|was|has|had|will|would|can)\s+{_NAME}\s+(?:\w+ly\s+|first\s+)?{_SAYS}\b", re.I),
+    re.compile(rf"\b(?:things?|lines?|words?|questions?)\s+(?:that\s+)?{_NAME}\s+(?:says?|said|asks?|asked)\b", re.I),
     re.compile(r"\b[Aa]ccording to (?P<name>(?:the )?[\w.'’-]+(?: [^\W\d_a-z][\w.'’-]*)?)"),
     re.compile(
         r"(?:^|\s)(?P<name>(?:the )?[\w.-]+)['’]s (?:\w+ )?(?:answer|reply|response|opinion|words?|line|question|view"

@@ -29,6 +29,9 @@ SEEN: tuple[Kind, ...] = ("objects", "caption", "visual")
 HEARD: tuple[Kind, ...] = ("sound",)
 
 
+_SOUNDS = frozenset(stem(word) for word in "sound noise sounds noises".split())
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A question understood by rules.
@@ -104,9 +107,14 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
     pairs = anchors.between(asked)
     task = _task(asked, expects, quoted, hint, videos, beside, pairs)
     kind, visual = _kind(asked, expects)
-    words = _words(asked, expects, code)
+    nth = patterns.NTH.search(asked) or (patterns.NTH_THING.search(asked) if visual or kind == "sound" else None)
+    words = _words(asked, expects, code, kind)
+    if nth:
+        words = tuple(word for word in words if word != stem(nth["nth"].lower()))
+    if not words and task in ("when", "count", "exists"):
+        # Where nothing else is named, the people are what the question is about.
+        words = tuple(dict.fromkeys(stem(fold(match)) for match in patterns.SOMEBODY.findall(asked)))
     edge = patterns.EDGE.search(asked)
-    nth = patterns.NTH.search(asked)
     return Plan(
         question=question,
         framed=asked,
@@ -178,8 +186,8 @@ def _of_moments(
     if patterns.HOW_OFTEN.search(question) and (
         patterns.ON_SCREEN.search(question)
         or patterns.SOUND.search(question)
-        # How often a bus runs is told by a timetable; how many times a dog does can be seen.
-        or (patterns.MANY_TIMES.search(question) and patterns.VISUAL.search(question))
+        # How often a bus runs is told by a timetable; how many times it comes can be seen.
+        or patterns.MANY_TIMES.search(question)
     ):
         return "count"
     if _asks_when(question):
@@ -191,12 +199,18 @@ def _of_moments(
     if (
         hint is not None
         and hint.strict
-        and (expects == "quote" or not content(_without_times(question)) or patterns.TEXT_ITSELF.search(question))
+        and expects not in ("number", "yes_no")
+        and (expects == "quote" or not _named(question) or patterns.TEXT_ITSELF.search(question))
     ):
         return "at_time"
     if patterns.EXISTS.search(question):
         return "exists"
     return "explain" if expects in ("reason", "manner") else "find"
+
+
+def _named(question: str) -> list[str]:
+    """What a question is about, beside a time and a sense."""
+    return [w for w in content(_without_times(question)) if w not in _SOUNDS]
 
 
 def _asks_when(question: str) -> bool:
@@ -234,9 +248,9 @@ def _kind(question: str, expects: AnswerType) -> tuple[QuestionKind, int]:
     return ("visual" if visual else "any"), visual
 
 
-def _words(question: str, expects: AnswerType, code: str) -> tuple[str, ...]:
+def _words(question: str, expects: AnswerType, code: str, kind: QuestionKind) -> tuple[str, ...]:
     plain = _without_times(question)
-    covered = TYPE_WORDS.get(expects, frozenset())
+    covered = TYPE_WORDS.get(expects, frozenset()) | (_SOUNDS if kind == "sound" else frozenset())
     tongue = tongue_of(code)
     stops = frozenset(stem(word) for word in tongue.stops) if tongue else frozenset()
     return tuple(w for w in content(plain) if w not in covered and w not in stops)

@@ -29,7 +29,8 @@ _WHICH = re.compile(r"\b(?:which|what|in which)\b", re.I)
 _SIDE_BY_SIDE = frozenset(
     stem(word)
     for word in "both two three each every compare compared comparison differ differs different difference differences"
-    " common similar similarity similarities alike agree agrees disagree contrast longer longest shorter shortest often"
+    " common similar similarity similarities alike more most less least"
+    " agree agrees disagree contrast longer longest shorter shortest often"
     " earlier earliest sooner later latest first last fewer fewest videos films movies recordings clips them"
     " whole".split()
 )
@@ -75,6 +76,15 @@ def which(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     return replace(found, text=text, short=name, quotes=quotes)
 
 
+def named(plan: Plan, shelf: Shelf) -> Shelf:
+    """The evidence of the one video that a question names by its file; all of it where it names none or several."""
+    asked = set(tokens(plan.framed))
+    found = [n for n in shelf.numbers if (name := set(tokens(PurePath(file_name(shelf, n)).stem))) and name <= asked]
+    if len(shelf.numbers) < 2 or len(found) != 1:
+        return shelf
+    return Shelf(shelf.index, found, shelf.start, shelf.end)
+
+
 def file_name(shelf: Shelf, number: int) -> str:
     """The name of a video's file, without folders."""
     return PurePath(shelf.video(number).path.replace("\\", "/")).name
@@ -85,8 +95,9 @@ def _longest(shelf: Shelf, *, longest: bool) -> Draft:
     if abs(lengths[0][0] - lengths[1][0]) < 0.5:
         return Draft(missing=f"They are equally long: {format_time(lengths[0][0])}.")
     name = file_name(shelf, lengths[0][1])
-    told = listed([f"{safe(file_name(shelf, n))} lasts {format_time(seconds)}" for seconds, n in lengths])
-    return Draft(f"{safe(name)}: {told}.", name, probability=0.95, file=True)
+    others = listed([f"{safe(file_name(shelf, n))} {format_time(seconds)}" for seconds, n in lengths[1:]])
+    text = f"{safe(name)}. It lasts {format_time(lengths[0][0])}, {others}."
+    return Draft(text, name, probability=0.95, file=True)
 
 
 def _most(plan: Plan, shelf: Shelf, *, most: bool) -> Draft:

@@ -6,20 +6,22 @@ import re
 from collections.abc import Sequence
 
 from vagent.agent.evidence.coverage import coverage
-from vagent.agent.evidence.draft import Draft, quote
+from vagent.agent.evidence.draft import Draft, Quote, quote
 from vagent.agent.evidence.phrases import at, listed, says
 from vagent.agent.evidence.shelf import Line, Shelf
 from vagent.agent.evidence.turns import named_alike
 from vagent.agent.language.sorts import members
-from vagent.agent.language.words import squeezed, stem
+from vagent.agent.language.words import fold, squeezed, stem
 from vagent.agent.question import patterns
 from vagent.agent.question.plan import HEARD, SEEN, SPOKEN, Plan
-from vagent.agent.routes import occurrences
+from vagent.agent.routes import occurrences, slides
 from vagent.tools.safe import quoted, safe
 
 _COUNTED = 0.6  # probability that a count of detected things is right: one thing may be lost and found again
 _MOST = 8  # occurrences that an answer lists
-_DIFFERENT = re.compile(r"\bhow many (?:different|distinct|kinds of|types of|sorts of)\b", re.I)
+_DIFFERENT = re.compile(r"\bhow many (?:different|distinct|kinds of|types of|sorts of) (?P<what>[^\W\d_]+)", re.I)
+_SLIDES = re.compile(r"\bhow many (?:different )?(?:slides|title cards|cards|screens)\b", re.I)
+_SOUNDS = frozenset(stem(word) for word in "sound sounds noise noises".split())
 _THINGS = frozenset(stem(word) for word in "thing things object objects item items".split())
 
 
@@ -27,6 +29,8 @@ def draft(plan: Plan, shelf: Shelf) -> Draft | None:
     """How often something is said or shown, or how many speak; None when lines do not hold what is counted."""
     if patterns.SPEAKERS.search(plan.framed):
         return _speakers(plan, shelf)
+    if plan.head is None and not plan.words and (shown := slides.slides(shelf)) and _SLIDES.search(plan.framed):
+        return _screens(shelf, [quote(lines[:1]) for lines in shown])
     description = " ".join(plan.quoted) if plan.quoted else None
     found = occurrences.find(plan, shelf, description, each=True)
     seen = plan.visual and not plan.quoted
@@ -68,6 +72,13 @@ def _stretches(plan: Plan, shelf: Shelf, found: Sequence[occurrences.Occurrence]
     )
 
 
+def _screens(shelf: Shelf, quotes: Sequence[Quote]) -> Draft:
+    number = len(quotes)
+    text = f"{number}: at {listed([at(q.span) for q in quotes[:_MOST]])}. {says(quotes[0])}"
+    covered = coverage(shelf, ("screen_text",))
+    return Draft(text, str(number), tuple(quotes[:_MOST]), 0.5, value=number, coverage=covered)
+
+
 def _speakers(plan: Plan, shelf: Shelf) -> Draft:
     """How many voices the evidence tells apart."""
     lines = [line for line in occurrences.within(plan, shelf) if line.speaker]
@@ -86,10 +97,12 @@ def things(plan: Plan, shelf: Shelf) -> Draft | None:
     """How many things of a sort were detected: at least as many as are seen at once, at most as many as were followed,
     because a thing that comes back after a cut is followed anew. None where the question counts something else, or
     tells the things apart by more than what the detector knows."""
-    if plan.head is None or plan.quoted:
+    if plan.quoted:
         return None
-    if _DIFFERENT.search(plan.framed) and (different := _sorts(plan, shelf)) is not None:
+    if (asked := _DIFFERENT.search(plan.framed)) and (different := _sorts(plan, shelf, asked["what"])) is not None:
         return different
+    if plan.head is None:
+        return None
     detected = [line for line in occurrences.within(plan, shelf) if line.stream == "detected"]
     sort = members().get(plan.head, frozenset()) if set(plan.words) <= {plan.head} else frozenset()
     found = [line for line in detected if line.bag.stems & sort or occurrences.fits(plan, shelf, line)]
@@ -108,14 +121,14 @@ def things(plan: Plan, shelf: Shelf) -> Draft | None:
     return Draft(text, number, quotes[:_MOST], _COUNTED, value=value, coverage=coverage(shelf, ("objects",)))
 
 
-def _sorts(plan: Plan, shelf: Shelf) -> Draft | None:
+def _sorts(plan: Plan, shelf: Shelf, what: str) -> Draft | None:
     """How many different labels: of all that was detected or heard, or of what belongs to the sort that is named."""
-    assert plan.head is not None
-    wanted = members().get(plan.head)
-    stream = "heard" if plan.kind == "sound" or plan.head == stem("sounds") else "detected"
+    head = stem(fold(what))
+    wanted = members().get(head)
+    stream = "heard" if plan.kind == "sound" or head in _SOUNDS else "detected"
     lines: list[Line] = []
     for line in occurrences.within(plan, shelf):
-        known = plan.head in _THINGS or stream == "heard" or (wanted and line.bag.stems & wanted)
+        known = head in _THINGS or stream == "heard" or (wanted and line.bag.stems & wanted)
         if line.stream == stream and known and squeezed(line.text) not in {squeezed(x.text) for x in lines}:
             lines.append(line)
     if not lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vagent.agent.evidence.coverage import coverage
 from vagent.agent.evidence.draft import Coverage, Draft, Quote, quote
@@ -11,8 +12,8 @@ from vagent.agent.evidence.events import by_meaning
 from vagent.agent.evidence.phrases import at, coverage_in_words, listed, says
 from vagent.agent.evidence.shelf import Line, Shelf
 from vagent.agent.evidence.turns import matches
-from vagent.agent.language.sorts import DETECTED, members
-from vagent.agent.language.words import content
+from vagent.agent.language.sorts import DETECTED, share
+from vagent.agent.language.words import content, stem
 from vagent.agent.question import patterns
 from vagent.agent.question.plan import HEARD, SEEN, SPOKEN, WRITTEN, Plan
 from vagent.agent.routes import find, occurrences
@@ -21,19 +22,24 @@ from vagent.tools.safe import safe
 
 _SURE = 0.7  # weighted share of the words that must stand in a line
 _NAMED = 5  # moments that "yes" lists
+_SYNONYM = 0.55  # cosine from which a line may mean what its words do not say
 _NO = 0.55  # probability that "no" is right when the senses that could tell went through everything
 _GAP = 0.05  # part of the stretch asked for that may be missing from what a sense went through
+_ASKING = frozenset(stem(word) for word in "never ever hear see find spot point anywhere nobody".split())
 _MENTIONED = re.compile(r"\bmention|\bsa(?:y|id|ys)\b|\btalk|\bspoken\b|\bspeak|\btell|\bsubtitle|\basks?\b", re.I)
 _PASSIVE = re.compile(r"\bmentioned\b", re.I)
+_HEARD = re.compile(r"\bhear[ds]?\b|\baudible\b", re.I)
 _SHOWN = re.compile(r"\bvisible\b|\bseen?\b|\bin view\b|\bpicture\b|\bappears?\b|\bshown\b|\bspot\b", re.I)
 
 
 def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """Yes with the moments, no as far as was gone through, or why neither can be said."""
-    words = [w for q in plan.quoted for w in content(q, frame=True)] or list(plan.words)
+    words = [w for q in plan.quoted for w in content(q, frame=True)] or [w for w in plan.words if w not in _ASKING]
     kinds = _kinds(plan)
     lines = _spoken_by(plan, _within(plan, shelf))
-    scored = [(match, line) for line in lines if (match := _match(words, line, shelf)) >= _SURE] if words else []
+    scored = (
+        [(match, line) for line in lines if (match := share(words, line.bag, shelf.rarity)) >= _SURE] if words else []
+    )
     inside = [(match, line) for match, line in scored if kinds is None or line.evidence.kind in kinds]
     if inside:
         return _yes(plan, shelf, inside)
@@ -46,19 +52,16 @@ def _yes(plan: Plan, shelf: Shelf, scored: Sequence[tuple[float, Line]]) -> Draf
     found = occurrences.grouped(scored)
     best = max(o.match for o in found)
     quotes = tuple(o.quote for o in sorted(found, key=lambda o: (o.match < best - 0.05, o.quote.span.start)))
-    times = sorted((q.video, q.span.start, q.span.end) for q in quotes)
-    more = (
-        f" Found {len(quotes)} times: {listed([at(q.span) for q in _by_time(quotes)[:_NAMED]])}."
-        if len(times) > 1
-        else ""
-    )
+    stretches = occurrences.together(found)
+    times = listed([at(span) for _, span, _ in stretches[:_NAMED]])
+    more = f" Found {len(stretches)} times: {times}." if len(stretches) > 1 else ""
     yes = "No, it is there" if plan.never else "Yes"
     return Draft(
         f"{yes}. {says(quotes[0], _file(shelf, quotes[0]))}{more}",
         "No" if plan.never else "Yes",
         quotes[:_NAMED],
         0.4 + 0.4 * best,
-        spans=tuple((q.video, q.span) for q in _by_time(quotes)),
+        spans=tuple((video, span) for video, span, _ in stretches),
         coverage=coverage(shelf, _kinds(plan)),
     )
 
@@ -66,9 +69,9 @@ def _yes(plan: Plan, shelf: Shelf, scored: Sequence[tuple[float, Line]]) -> Draf
 def _no(plan: Plan, shelf: Shelf, kinds: tuple[Kind, ...] | None, words: Sequence[str], near: Sequence[Line]) -> Draft:
     """No, where every sense that could tell went through all of it; else what could not be told."""
     covered = coverage(shelf, kinds)
-    what = safe(occurrences.asked_for(plan))
+    what = safe(occurrences.asked_for(replace(plan, words=tuple(words))))
     leads: list[Quote] = [quote([line]) for line in near[:3]]
-    leads += [quote([event.line]) for event in by_meaning(shelf, " ".join(plan.quoted) or " ".join(words))]
+    leads += [quote([e.line]) for e in by_meaning(shelf, what, _SYNONYM) if len(content(e.line.text)) > 2]
     missing = f"“{what}” was not found. {coverage_in_words(covered)}"
     if not _complete(shelf, [c for c in covered if kinds or c.kind in SEEN], words) or leads:
         return Draft(missing=missing, leads=tuple(leads), coverage=covered)
@@ -116,6 +119,8 @@ def _kinds(plan: Plan) -> tuple[Kind, ...] | None:
     """Senses that can tell: a thing that is talked about is not seen for that."""
     if plan.kind == "sound":
         return HEARD
+    if _HEARD.search(plan.framed):
+        return (*SPOKEN, *HEARD)
     if plan.kind == "text":
         return WRITTEN
     if _PASSIVE.search(plan.framed) and not _SHOWN.search(plan.framed):
@@ -137,21 +142,6 @@ def _spoken_by(plan: Plan, lines: list[Line]) -> list[Line]:
     name = plan.speaker
     own = [line for line in lines if name and line.speaker and matches(name, line.speaker)]
     return own if own else lines
-
-
-def _match(words: Sequence[str], line: Line, shelf: Shelf) -> float:
-    """Weighted share of the words that stand in a line; what belongs to a sort stands for it."""
-    total = found = 0.0
-    for word in words:
-        weight = shelf.rarity(word)
-        total += weight
-        sort = any(member in line.bag.stems for member in members().get(word, ()))
-        found += weight * max(line.bag.has(word), 0.9 if sort else 0.0)
-    return found / total if total else 0.0
-
-
-def _by_time(quotes: Sequence[Quote]) -> list[Quote]:
-    return sorted(quotes, key=lambda q: (q.video, q.span.start))
 
 
 def _file(shelf: Shelf, one: Quote) -> str | None:

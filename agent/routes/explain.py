@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vagent.agent.evidence.draft import Draft
+from vagent.agent.evidence.draft import Draft, Quote, quote
 from vagent.agent.evidence.passages import Ranked, rank
 from vagent.agent.evidence.phrases import says
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import ENOUGH
-from vagent.agent.question.plan import Plan
+from vagent.agent.question.plan import SEEN, Plan
 from vagent.agent.routes import find
 from vagent.agent.routes.quoting import QUOTES, distinct, quote_of
 
@@ -29,6 +29,7 @@ _MANNER = re.compile(
 _CUE = 0.15  # what a word of cause or manner adds to a passage's score
 _BELOW = 0.45  # score that a further moment may have less than the best
 _RELATED = 0.25  # weighted share of the question's words that must stand in or near a further moment
+_MATTER = 0.5  # the same for the best moment, where it gives no cause
 _SINGLE = 0.55  # most that a passage without any such word can be sure of
 
 
@@ -36,7 +37,7 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """The reason or the way, from two or three moments where there are as many, in order of time."""
     ranked = rank(plan, shelf, leads)
     plain = find.draft(plan, shelf, leads)
-    if not plain.text or not ranked:
+    if not plain.text or not ranked or (plan.visual and ranked[0].passage.core.evidence.kind in SEEN):
         return plain
     cue = _MANNER if plan.expects == "manner" else _CAUSE
     ordered = sorted(ranked, key=lambda r: -(r.score + (_CUE if _told(cue, r) else 0.0)))
@@ -44,6 +45,12 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     further = [r for r in ordered if r is not best and _adds(r, best, cue)]
     chosen = distinct([best, *further], -1.0, QUOTES)
     quotes = tuple(dict.fromkeys(quote_of(r.passage, shelf) for r in chosen))
+    if len(chosen) == 1 and (steps := _meanwhile(plan, shelf, best)):
+        quotes = (*quotes, *steps)
+    if not any(_told(cue, r) for r in chosen) and best.support.coverage < _MATTER:
+        nearest = tuple(quote_of(r.passage, shelf) for r in distinct(ranked, -1.0, QUOTES))
+        missing = "What was indexed speaks of something related, but not of that."
+        return Draft(missing=missing, leads=nearest, probability=min(plain.probability, ENOUGH / 2))
     if any(_told(cue, r) for r in chosen):
         probability = best.support.probability
         text = ""
@@ -59,11 +66,22 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     return replace(plain, text=text + " ".join(told), short=None, quotes=quotes, probability=probability)
 
 
+def _meanwhile(plan: Plan, shelf: Shelf, best: Ranked) -> tuple[Quote, ...]:
+    """Steps that are told while the text that names the matter is on the screen."""
+    if plan.expects != "manner" or best.passage.core.stream != "written":
+        return ()
+    said = [x for x in shelf.lines(best.passage.video) if x.stream == "spoken" and _MANNER.search(x.text)]
+    inside = [line for line in said if line.span.overlap(best.passage.span) > 0.5 * line.span.duration]
+    return tuple(quote([line]) for line in inside[:QUOTES])
+
+
 def _told(cue: re.Pattern[str], one: Ranked) -> bool:
     return cue.search(one.passage.text) is not None
 
 
 def _adds(one: Ranked, best: Ranked, cue: re.Pattern[str]) -> bool:
     """A further moment: it speaks of the matter, and gives a cause or a step."""
-    related = max(one.support.coverage, one.support.context) >= _RELATED
+    shown = best.passage.core.stream == "written" != one.passage.core.stream  # what is said while a slide is on
+    beside = shown and one.passage.span.overlap(best.passage.span) > 0
+    related = beside or max(one.support.coverage, one.support.context) >= _RELATED
     return related and _told(cue, one) and one.score >= best.score - _BELOW and one.passage.video == best.passage.video

@@ -33,7 +33,9 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     Args:
         leads: evidence rows that search found, best first.
     """
-    plan = foreign.fitted(plan, shelf)
+    if plan.task not in ("compare", "which_video"):
+        shelf = compare.named(plan, shelf)
+    plan = foreign.fitted(find.without_speaker(plan, shelf), shelf)
     return foreign.noticed(plan, shelf, _TASKS.get(plan.task, find.draft)(plan, shelf, leads))
 
 
@@ -41,7 +43,7 @@ _TASKS: Mapping[Task, Route] = {
     "edge": places.edge,
     "at_time": places.at_time,
     "neighbour": neighbours.draft,
-    "between": neighbours.between,
+    "between": lambda plan, shelf, leads: neighbours.between(plan, shelf),
     "exists": exists.draft,
     "explain": explain.draft,
     "speaker": speakers.draft,

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from vagent.agent.evidence.draft import Draft
+from vagent.agent.evidence.draft import Draft, quote
 from vagent.agent.evidence.passages import Ranked, rank
 from vagent.agent.evidence.phrases import says
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import ENOUGH
+from vagent.agent.evidence.turns import matches
 from vagent.agent.language.roles import job
 from vagent.agent.language.values import digits, year
 from vagent.agent.language.words import Bag, content
+from vagent.agent.question import people
 from vagent.agent.question.expected import finders
 from vagent.agent.question.plan import Plan
-from vagent.agent.routes import counting
+from vagent.agent.routes import counting, occurrences
 from vagent.agent.routes.quoting import QUOTES, cited, distinct, quote_of, sentence, vague
 from vagent.tools.safe import quoted
 
+_ASKS = re.compile(r"\bask(?:s|ed|ing)?\b", re.I)
+_FIRST = 4  # lines of somebody's words, where it is not said which
 _UNSURE = 0.6  # highest probability of an answer that lists texts without knowing which is meant
 
 
 def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """The best passage, or what is missing."""
+    if people.all_of_it(plan.framed) and (said := _words_of(plan, shelf)) is not None:
+        return said
     if (counted := counting.things(plan, shelf)) is not None:
         return counted
     ranked = rank(plan, shelf, leads)
@@ -35,6 +43,27 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     short, quotes = _short(plan, ranked[0]), cited(ranked, shelf)
     text = " ".join(says(q) for q in quotes) if vague(support) else sentence(short, quotes[0], shelf)
     return Draft(text, short, quotes, min(support.probability, _UNSURE) if vague(support) else support.probability)
+
+
+def without_speaker(plan: Plan, shelf: Shelf) -> Plan:
+    """The plan without the name of whoever's words are asked for, where lines are labelled with it: nobody says it."""
+    name = plan.speaker
+    if name is None or not any(line.speaker and matches(name, line.speaker) for line in shelf.all_lines):
+        return plan
+    named = set(content(name, frame=True))
+    return replace(plan, words=tuple(word for word in plan.words if word not in named))
+
+
+def _words_of(plan: Plan, shelf: Shelf) -> Draft | None:
+    """What somebody says, where nothing tells what about: the first of it; None where nobody is labelled so."""
+    name = plan.speaker
+    lines = [x for x in occurrences.within(plan, shelf) if name and x.speaker and matches(name, x.speaker)]
+    if not lines:
+        return None
+    asks = [line for line in lines if line.text.endswith("?")] if _ASKS.search(plan.framed) else []
+    quotes = tuple(quote(shelf.sentence(line)) for line in (asks or lines)[:_FIRST])
+    more = "" if len(asks or lines) <= _FIRST else f" That is the beginning of {len(asks or lines)} lines."
+    return Draft(" ".join(says(q) for q in quotes) + more, None, quotes, _UNSURE)
 
 
 def _short(plan: Plan, best: Ranked) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vagent.agent.evidence.draft import Draft, Quote, quote
 from vagent.agent.evidence.events import Event, locate, standing
-from vagent.agent.evidence.phrases import at, says
+from vagent.agent.evidence.phrases import at, says, stopped
 from vagent.agent.evidence.shelf import Line, Shelf, Stream
 from vagent.agent.evidence.turns import matches
 from vagent.agent.language.words import squeezed
@@ -26,6 +26,8 @@ _STREAMS: dict[str, tuple[Stream, ...]] = {
 _HAPPENS = re.compile(
     r"\bhappen|\btakes? place\b|\boccurs?\b|\bgo(?:es|ing) on\b|\bdo(?:es|ing)?\W*$|\bsee[ns]?\b", re.I
 )
+_SHOWN = re.compile(r"\bshown\b|\bon (?:the )?screen\b|\bdisplayed\b", re.I)
+_HEARD = re.compile(r"\bhear[ds]?\b", re.I)
 _SLACK = 0.5  # seconds by which an event and what follows it may overlap
 _NEAR = 60.0  # seconds after which something no longer follows an event of another sense
 _LISTED = 4  # moments that tell what lies between two events
@@ -53,14 +55,13 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     return Draft(text, answer.text, (answer, quote([start.line])), 0.45 + 0.3 * start.match)
 
 
-def between(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
+def between(plan: Plan, shelf: Shelf) -> Draft:
     """What lies between two events, or how long it lasts from one to the other."""
     found = _two(plan, shelf)
     if found is None:
-        plain = find.draft(plan, shelf, leads)
         names = " and ".join(quoted(name) for name in plan.pairs[0])
-        missing = f"Of {names}, not both were found in what was indexed, the second after the first."
-        return plain if plain.text else Draft(missing=missing, leads=plain.leads, probability=plain.probability)
+        near = tuple(quote([event.line]) for name in plan.pairs[0] for event in locate(shelf, name)[:1])
+        return Draft(missing=f"Of {names}, not both were found in what was indexed, one after the other.", leads=near)
     first, second = found
     stretch = Span(first.span.end, max(first.span.end, second.span.start))
     ends = (quote([first.line]), quote([second.line]))
@@ -70,7 +71,7 @@ def between(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         seconds = round(second.span.start - first.span.start)
         text = f"{seconds} seconds, from {at(first.span)} to {at(second.span)}. {says(ends[0])} {says(ends[1])}"
         return Draft(text, f"{seconds} seconds", ends, probability, spans=spans, value=seconds)
-    inside = _inside(plan, shelf, first, stretch)
+    inside = _inside(plan, shelf, first, second, stretch)
     if not inside:
         return Draft(missing=f"Nothing that could answer was found between them, {at(stretch)}.", leads=ends)
     quotes = tuple(quote(lines) for lines in inside)
@@ -86,7 +87,7 @@ def _chosen(plan: Plan, starts: Sequence[Event]) -> Event:
 
 
 def _placed(plan: Plan, start: Event) -> str:
-    return f"That is {plan.relation} {at(start.span)}: {quoted(start.line.text)}."
+    return f"That is {plan.relation} {at(start.span)}: {stopped(quoted(start.line.text))}"
 
 
 def _beside(plan: Plan, shelf: Shelf, start: Event) -> list[Line] | None:
@@ -131,6 +132,10 @@ def _next(plan: Plan, shelf: Shelf, start: Event, stream: Stream) -> Line | None
 def _during(plan: Plan, shelf: Shelf, starts: Sequence[Event], leads: Sequence[int]) -> Draft:
     """What other senses found at the same time."""
     streams = _STREAMS.get(plan.kind, ("described", "spoken", "written"))
+    if plan.kind == "visual" and _SHOWN.search(plan.framed):
+        streams = (*streams, "written")
+    if _HEARD.search(plan.framed):
+        streams = ("heard", "spoken")
     for start in sorted(starts, key=lambda e: -e.match):
         video = start.line.evidence.video
         lines = [
@@ -142,9 +147,13 @@ def _during(plan: Plan, shelf: Shelf, starts: Sequence[Event], leads: Sequence[i
             lines = [line for line in lines if line.speaker and matches(plan.speaker, line.speaker)]
         if lines:
             lines.sort(key=lambda x: (streams.index(x.stream), -x.span.overlap(start.span)))
-            own = [line for line in lines if line.stream == lines[0].stream][:_LISTED]
-            quotes = tuple(quote([line]) for line in sorted(own, key=lambda x: (x.span.start, x.place)))
-            text = f"{' '.join(says(q) for q in quotes)} That is during {at(start.span)}: {quoted(start.line.text)}."
+            rows: dict[int, list[Line]] = {}
+            for line in sorted(
+                (x for x in lines if x.stream == lines[0].stream), key=lambda x: (x.span.start, x.place)
+            ):
+                rows.setdefault(line.evidence.id, []).append(line)
+            quotes = tuple(quote(row) for row in list(rows.values())[:_LISTED])
+            text = f"{' '.join(says(q) for q in quotes)} {_placed(plan, start)}"
             return Draft(text, None, (*quotes, quote([start.line])), 0.4 + 0.3 * start.match)
     if plan.kind == "any":
         return find.draft(plan, shelf, leads)
@@ -170,13 +179,16 @@ def _two(plan: Plan, shelf: Shelf) -> tuple[Event, Event] | None:
     return max(found, key=lambda x: x[:2])[2:] if found else None
 
 
-def _inside(plan: Plan, shelf: Shelf, first: Event, stretch: Span) -> list[list[Line]]:
+def _inside(plan: Plan, shelf: Shelf, first: Event, second: Event, stretch: Span) -> list[list[Line]]:
     """Lines inside a stretch that tell what happens, evenly spread where there are many."""
-    wide = Span(max(0.0, stretch.start - _SLACK), stretch.end + _SLACK)
     lines = [
         line
         for line in shelf.lines(first.line.evidence.video)
-        if wide.start <= line.span.start and line.span.end <= wide.end and line.span.overlap(stretch) > 0
+        if line not in (first.line, second.line)
+        and (
+            stretch.start - _SLACK <= line.span.start < stretch.end
+            or line.span.overlap(stretch) > 0.5 * line.span.duration
+        )
     ]
     order: tuple[Stream, ...] = _STREAMS.get(plan.kind) or _around(plan, first)
     stream = next((s for s in order if any(line.stream == s for line in lines)), None)

@@ -14,12 +14,15 @@ from vagent.agent.evidence.phrases import at, listed, says
 from vagent.agent.evidence.shelf import Line, Shelf
 from vagent.agent.evidence.support import ENOUGH
 from vagent.agent.evidence.turns import matches
+from vagent.agent.language.sorts import share
 from vagent.agent.language.words import content, squeezed, stem, tokens
 from vagent.agent.question.plan import SEEN, Plan
 from vagent.tools.time import Span
 
 _APART = 2.0  # seconds without it after which something occurs anew
 _SURE = 0.62  # weighted share of the description's words that must stand in a line
+_PLACES = frozenset(stem(word) for word in "begin change start end".split())
+_HEARD = 0.8  # match of a sound whose name the question holds
 _MOST = 8  # occurrences that an answer lists
 _NOWHERE = "When that is to be seen or heard is not in what was indexed."
 
@@ -153,8 +156,10 @@ def _match(plan: Plan, shelf: Shelf, line: Line, description: str | None) -> flo
         if re.fullmatch(r"\W*\w+\W*", description) and squeezed(description) in squeezed(line.text):
             return 1.0
     else:
-        words = [w for w in plan.words if w not in ("begin", "chang", "start", "end")]
-    return shelf.rarity.coverage(words, line.bag) if words else 0.0
+        words = [w for w in plan.words if w not in _PLACES]
+    if line.stream == "heard" and description is None and content(line.text) and set(content(line.text)) <= set(words):
+        return _HEARD  # "how often does the dog bark" names more than the sound
+    return share(words, line.bag, shelf.rarity) if description is None else shelf.rarity.coverage(words, line.bag)
 
 
 def grouped(scored: Sequence[tuple[float, Line]], each: bool = False) -> list[Occurrence]:

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
-from vagent.agent.evidence.draft import Draft, Quote
+from vagent.agent.evidence.draft import Draft, Quote, quote
+from vagent.agent.evidence.events import by_meaning
 from vagent.agent.evidence.phrases import listed, says
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.language.words import content, squeezed
@@ -54,7 +55,11 @@ def find(plan: Plan, shelf: Shelf, item: str) -> Quote | None:
         return None
     hits = occurrences.find(replace(plan, quoted=(item,)), shelf)
     hits = hits or occurrences.find(replace(plan, quoted=(), words=tuple(content(item))), shelf)
-    return hits[0].quote if hits else None
+    if hits:
+        return hits[0].quote
+    # In other words: a timetable may say "departures".
+    meant = by_meaning(shelf, item)
+    return quote([meant[0].line]) if meant else None
 
 
 def _listed(plan: Plan, shelf: Shelf) -> Draft:

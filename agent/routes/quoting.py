@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vagent.agent.evidence.draft import Quote, quote
 from vagent.agent.evidence.passages import Passage, Ranked
-from vagent.agent.evidence.phrases import says
+from vagent.agent.evidence.phrases import says, stopped
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import Support
 
@@ -40,7 +40,7 @@ def sentence(short: str | None, first: Quote, shelf: Shelf) -> str:
     """The answer alone, then the quote that it rests on; the file is named where there are several."""
     video = shelf.video(first.video).path if len(shelf.numbers) > 1 else None
     said = says(first, video)
-    return f"{short}. {said}" if short else said
+    return f"{stopped(short)} {said}" if short else said
 
 
 def quote_of(passage: Passage, shelf: Shelf) -> Quote:

@@ -31,6 +31,10 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     wanted = wanted or (match["what"].strip(" .,") if match else "")
     spoken = [event for event in locate(shelf, wanted, SPOKEN) if event.line.stream == "spoken"] if wanted else []
     known = [event for event in spoken if event.line.speaker and not _names(wanted, event.line.speaker)]
+    if not plan.quoted:
+        # Whoever asks whether it rains does not say that it does.
+        asks = re.search(r"\bask(?:s|ed|ing)?\b", plan.framed, re.I) is not None
+        known = [event for event in known if asks == event.line.text.rstrip(" \"”'").endswith("?")]
     if known:
         return _named(shelf, known)
     found = find.draft(plan, shelf, leads)
