@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vagent._video_agent import VideoAgent
     from vagent.agent.records import Answer, Citation, Searched, Started, Step
     from vagent.errors import VagentError
     from vagent.index.job import Progress
     from vagent.index.pipeline import Report
     from vagent.index.records import Clip, Evidence, Moment, Shot, Video
-    from vagent.sdk import Chat, Library, VideoAgent
+    from vagent.sdk import Chat, Library
     from vagent.tools.time import Span
 
 __version__ = "0.1.0"
@@ -45,7 +46,8 @@ _HOMES = {
     "vagent.index.job": ("Progress",),
     "vagent.index.pipeline": ("Report",),
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),
-    "vagent.sdk": ("Chat", "Library", "VideoAgent"),
+    "vagent._video_agent": ("VideoAgent",),
+    "vagent.sdk": ("Chat", "Library"),
     "vagent.tools.time": ("Span",),
 }
 
