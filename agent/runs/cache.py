@@ -33,7 +33,6 @@ _TABLES = (
 _LOG = 4 << 20  # bytes of SQLite's write-ahead log that stay on disk
 _ROOM = 0.9  # part of the bound that is left full when room is made
 _LARGEST = 0.25  # part of the bound that one output may take: it would drive out everything else
-_EVICTED = 16  # entries that go at once
 _TOUCHED = 256  # entries whose use is written down at once
 _REST = 30.0  # seconds that a cache which failed is left alone: whoever waits for it waits once
 _ASKED = 500  # keys looked up in one statement
@@ -138,14 +137,24 @@ class CallCache:
                 notices = json.dumps(call.notices)
                 row = (call.key, call.engine, call.method, output, notices, call.seconds, _checksum(output, notices))
                 db.execute("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, used))
-            if _bytes(db) > self._limit:
+            crowded = _bytes(db) > self._limit
+            if crowded:
                 self._make_room(db)
+        if crowded:
+            db.executescript("PRAGMA incremental_vacuum")  # ``execute`` would give back a single page
 
     def _make_room(self, db: sqlite3.Connection) -> None:
-        oldest = "DELETE FROM calls WHERE rowid IN (SELECT rowid FROM calls ORDER BY used, rowid LIMIT ?)"
-        while _bytes(db) > _ROOM * self._limit and db.execute(oldest, (_EVICTED,)).rowcount:
-            pass
-        db.execute("PRAGMA incremental_vacuum").fetchall()
+        """Takes out what was not used for longest. What an entry takes on disk is known only when it has gone."""
+        while (needed := _bytes(db) - int(_ROOM * self._limit)) > 0:
+            oldest: list[tuple[int]] = []
+            for row, size in db.execute("SELECT rowid, length(output) FROM calls ORDER BY used, rowid"):
+                oldest.append((row,))
+                needed -= size
+                if needed <= 0:
+                    break
+            if not oldest:
+                return
+            db.executemany("DELETE FROM calls WHERE rowid = ?", oldest)
 
     def _remember_use(self, db: sqlite3.Connection) -> None:
         with _transaction(db):
