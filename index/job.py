@@ -65,6 +65,7 @@ class Job:
         engines: the engines of this process, with the settings in force.
         pictures: where its pictures are kept.
         on_progress: told how far it is, a few times a second.
+        guard: called inside each transaction that ends a step; what it raises undoes the step and ends the work.
         subtitles: what was found of them, once they have been read.
         notices: what the user should know.
         used: sense -> engine and revision.
@@ -78,6 +79,7 @@ class Job:
     engines: Engines
     pictures: Pictures
     on_progress: OnProgress | None = None
+    guard: Callable[[], object] | None = None
     subtitles: Found | None = None
     notices: list[str] = field(default_factory=list)
     used: dict[str, str] = field(default_factory=dict)
@@ -160,6 +162,7 @@ class Job:
             return state.cursor, state.detail
         self.worked = True
         with self.store.transaction():
+            self._guard()
             self.forget(stage)
             self.store.set_stage(self.video.id, stage, fingerprint, "running")
             self.store.update_video(self.video.id, complete=False)
@@ -172,8 +175,13 @@ class Job:
 
     def settle(self, stage: str, cursor: float, detail: Mapping[str, Any], *, done: bool = False) -> None:
         """Write down how far a stage is; within the transaction that writes its rows."""
+        self._guard()
         status: Literal["done", "running"] = "done" if done else "running"
         self.store.set_stage(self.video.id, stage, self._fingerprints[stage], status, cursor, detail)
+
+    def _guard(self) -> None:
+        if self.guard is not None:
+            self.guard()
 
     def detail(self, stage: str) -> Mapping[str, Any]:
         """What a stage has left beside its cursor; nothing where it never ran."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,24 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from vagent.configs import Settings
-from vagent.errors import LibraryBusyError, SourceError, StorageError, VagentError
+from vagent.errors import SourceError, VagentError
+from vagent.index.batch.files import FileIndexer, index_one
+from vagent.index.batch.leases import Holder
+from vagent.index.batch.listeners import Listeners, OnReport
+from vagent.index.batch.run import Batch
+from vagent.index.batch.shares import shares
+from vagent.index.batch.standing import OnStanding
 from vagent.index.fingerprint import fingerprint
 from vagent.index.job import KINDS, OnProgress
 from vagent.index.pictures import Pictures
-from vagent.index.pipeline import Report, VideoIndexer
+from vagent.index.pipeline import Report
 from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
 from vagent.index.search import Filters, Searcher
 from vagent.index.sources import video_files
-from vagent.index.store import Store
+from vagent.index.store import Problem, Store
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe
 from vagent.tools.time import Span, format_time
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +60,50 @@ class VideoLibrary:
         self.store = Store(self.folder)
         self.engines = Engines(self.settings)
         self._searcher: Searcher | None = None
+        self._holder: Holder | None = None
 
     def close(self) -> None:
         """Let go of the database, the models and the worker processes."""
+        if self._holder is not None:
+            self._holder.close()
         self.engines.close()
         self.store.close()
 
     # -- what goes in
 
-    def add(self, sources: Path | str | Iterable[Path | str], on_progress: OnProgress | None = None) -> list[Report]:
+    def add(
+        self,
+        sources: Path | str | Iterable[Path | str],
+        on_progress: OnProgress | None = None,
+        *,
+        workers: int | None = None,
+        retry: bool = False,
+        on_standing: OnStanding | None = None,
+        on_report: OnReport | None = None,
+    ) -> list[Report]:
         """Index files and folders; what is up to date is left alone.
 
-        A file that fails is reported, and does not stop the others.
+        One file is indexed in this process; several are in processes of their own, so that none that crashes or hangs
+        costs the others anything. A file that fails is reported, and left alone until it changes.
 
         Args:
             sources: files and folders.
-            on_progress: told a few times a second how far the current video is.
+            on_progress: told a few times a second how far each file is.
+            workers: how many processes; None: as the settings say.
+            retry: also what is in quarantine.
+            on_standing: told as often how far all files are together.
+            on_report: told of each file that is through.
 
         Returns:
             One report a file, in order.
 
         Raises:
             SourceError: a source names nothing.
-            LibraryError: the library itself fails, for instance because the disk is full.
+            StorageError, LibraryCorruptError, LibraryBusyError: the library itself fails, for instance because the disk
+                is full; what was committed stays.
         """
-        return self._index(_files(sources), on_progress)
+        listeners = Listeners(on_progress, on_standing, on_report)
+        return self._index(_files(sources), listeners, workers=workers, retry=retry)
 
     def prepare(
         self, source: Path | str, on_progress: OnProgress | None = None, *, again: bool = False
@@ -101,7 +123,7 @@ class VideoLibrary:
                 return []  # the file has gone, what it showed has not
             raise
         missing = files if again else [file for file in files if not self._ready(file)]
-        reports = self._index(missing, on_progress)
+        reports = self._index(missing, Listeners(on_progress))
         errors = [report.error for report in reports if report.error is not None]
         if errors and len(errors) == len(files):
             raise errors[0]
@@ -111,53 +133,36 @@ class VideoLibrary:
         known = self._known(file)
         return known is not None and known.complete and known.path == str(file.resolve())
 
-    def _index(self, files: Sequence[Path], on_progress: OnProgress | None) -> list[Report]:
+    def _index(
+        self, files: Sequence[Path], listeners: Listeners, *, workers: int | None = None, retry: bool = False
+    ) -> list[Report]:
         if not files:
             return []
         run = self.store.start_run(self.settings.model_dump(mode="json"), {"files": [str(file) for file in files]})
-        reports = [self._try_file(file, on_progress) for file in files]
+        if len(files) == 1 and workers is None:
+            reports = [index_one(self._indexer, files[0], listeners, retry=retry)]
+        else:
+            self.engines.close()  # their memory is the workers' now
+            spread = shares(self.settings, min(workers or self.settings.index.workers, len(files)))
+            reports = Batch(self.store, spread, listeners, retry=retry).run(files)
         self.store.finish_run(run, "done", Counter(report.status for report in reports))
         return reports
 
-    def _try_file(self, file: Path, on_progress: OnProgress | None) -> Report:
-        try:
-            return self._add_file(file, on_progress)
-        except StorageError:
-            raise
-        except VagentError as error:
-            _log.info("not indexed: %s: %s", file, error)
-            return Report(path=str(file), status="failed", error=error)
+    @property
+    def _indexer(self) -> FileIndexer:
+        if self._holder is None:
+            self._holder = Holder(self.store)
+        return FileIndexer(self.store, self.engines, self._holder)
 
-    def _add_file(self, file: Path, on_progress: OnProgress | None) -> Report:
-        video = self._identify(file)
-        lock = FileLock(self.folder / "locks" / f"{video.fingerprint}.lock")
-        try:
-            with lock.acquire(blocking=False):
-                return VideoIndexer(
-                    self.store, video, probe(file), self.engines, self._pictures(video), on_progress
-                ).run()
-        except Timeout as error:
-            raise LibraryBusyError(
-                "another process is indexing this video", str(file), hint="try again later"
-            ) from error
-
-    def _identify(self, file: Path) -> Video:
-        """The video whose bytes the file holds; a new row when they are new."""
-        try:
-            status = file.stat()
-        except OSError as error:
-            raise SourceError(f"the file cannot be read ({error.strerror})", str(file)) from error
-        path = str(file.resolve())
-        known = self.store.by_path(path, status.st_size, status.st_mtime_ns)
-        if known is not None:
-            return known
-        info = probe(file)
-        mark = fingerprint(file)
-        known = self.store.by_fingerprint(mark)
-        if known is not None:
-            self.store.see_path(known.id, path, status.st_size, status.st_mtime_ns)
-            return self.store.video(known.id)
-        return self.store.add_video(mark, path, status.st_size, status.st_mtime_ns, info.duration or 0.0, {})
+    def problems(self) -> list[Problem]:
+        """The files in quarantine and those that failed, by path; what is gone from the disk is forgotten."""
+        found = []
+        for problem in self.store.problems():
+            if os.path.lexists(problem.path):
+                found.append(problem)
+            else:
+                self.store.remove_problem(problem.path)
+        return found
 
     def plan(self, sources: Path | str | Iterable[Path | str]) -> list[dict[str, str]]:
         """What ``add`` would do with each file, without doing it: ``video``, ``status`` and ``reason``.

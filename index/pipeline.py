@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -37,21 +37,25 @@ class Report:
     """What indexing one file came to.
 
     Attributes:
-        status: ``indexed`` (something was done), ``unchanged`` (nothing had to be), ``failed`` (see ``error``).
+        status: ``indexed`` (something was done), ``unchanged`` (nothing had to be), ``quarantined`` (it cannot be
+            indexed, and is left alone until it changes; see ``error``), ``failed`` (see ``error``; the next run tries
+            again), ``waiting`` (it is still being written), ``busy`` (another process is indexing it).
         counts: evidence rows per kind.
         engines: sense -> engine and revision.
         seconds: stage -> wall seconds of this run.
         notices: what the user should know: tracks left out, gaps, senses without an engine.
+        stage: where it failed.
     """
 
     path: str
-    status: Literal["indexed", "unchanged", "failed"]
+    status: Literal["indexed", "unchanged", "quarantined", "failed", "waiting", "busy"]
     video: Video | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     engines: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     error: VagentError | None = None
+    stage: str | None = None
 
 
 class VideoIndexer:
@@ -64,6 +68,7 @@ class VideoIndexer:
         engines: the engines of this process, with the settings in force.
         pictures: where its pictures are kept.
         on_progress: told how far it is, a few times a second.
+        guard: called inside each transaction that ends a step; what it raises undoes the step and ends the work.
     """
 
     def __init__(
@@ -74,8 +79,9 @@ class VideoIndexer:
         engines: Engines,
         pictures: Pictures,
         on_progress: OnProgress | None = None,
+        guard: Callable[[], object] | None = None,
     ) -> None:
-        self._job = Job(store, video, info, engines, pictures, on_progress)
+        self._job = Job(store, video, info, engines, pictures, on_progress, guard)
 
     def run(self) -> Report:
         """Do what is missing.

@@ -44,3 +44,7 @@ class Leases(Database):
     def drop_lease(self, name: str, holder: str) -> None:
         """Gives a lease back; one that somebody else has taken over stays theirs."""
         self._run("DELETE FROM leases WHERE name = ? AND holder = ?", (name, holder))
+
+    def drop_leases(self, holder: str) -> None:
+        """Gives back all leases of a holder that is dead."""
+        self._run("DELETE FROM leases WHERE holder = ?", (holder,))

@@ -252,8 +252,8 @@ def test_one_bad_file_does_not_stop_the_others(film: Path, tmp_path: Path) -> No
     (folder / "c.mkv").symlink_to(film)
     with library(tmp_path / "library", engines={"text": "off", "speech": "off"}) as opened:
         reports = opened.add(folder)
-        assert [report.status for report in reports] == ["failed", "failed", "indexed"]
-        assert [report.status for report in opened.add(folder)] == ["failed", "failed", "unchanged"]
+        assert [report.status for report in reports] == ["quarantined", "quarantined", "indexed"]
+        assert [report.status for report in opened.add(folder)] == ["quarantined", "quarantined", "unchanged"]
 
 
 def test_a_renamed_file_is_the_same_video_and_two_of_one_name_are_two(film: Path, tmp_path: Path) -> None:

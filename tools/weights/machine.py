@@ -33,6 +33,15 @@ def measure(settings: Settings) -> Machine:
     return Machine(_ram(), _card(settings.device))
 
 
+def cards() -> int:
+    """How many NVIDIA cards this process may use."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return len(_cards())
+    named = [name for name in visible.split(",") if name.strip() and name.strip() != "-1"]
+    return min(len(named), len(_cards()))
+
+
 @cache
 def _ram() -> int:
     try:

@@ -1,0 +1,203 @@
+"""One file into the library, whatever it is: identified, leased, indexed, and in quarantine where that fails.
+
+This is the work of every process that indexes, be it the only one, a worker of a batch or a task on another machine.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vagent.errors import (
+    LibraryBusyError,
+    LibraryCorruptError,
+    LibraryVersionError,
+    MediaError,
+    StorageError,
+    VagentError,
+)
+from vagent.index.batch import quarantine
+from vagent.index.batch.leases import Holder
+from vagent.index.batch.listeners import Listeners
+from vagent.index.batch.settling import Look, look, moved_since
+from vagent.index.batch.standing import Tally
+from vagent.index.fingerprint import fingerprint
+from vagent.index.job import OnProgress, Progress
+from vagent.index.pictures import Pictures
+from vagent.index.pipeline import Report, VideoIndexer
+from vagent.index.records import Video
+from vagent.index.store import Store
+from vagent.tools.engines import Engines
+from vagent.tools.media.probe import probe
+
+_log = logging.getLogger("vagent.index.batch.files")
+
+_OF_THE_LIBRARY = (StorageError, LibraryCorruptError, LibraryVersionError, LibraryBusyError)
+"""What ends a run rather than the work on one file."""
+
+
+class FileIndexer:
+    """Indexes files, one after the other.
+
+    Args:
+        store: the library's database.
+        engines: the engines of this process, with the settings in force.
+        holder: who takes the leases.
+    """
+
+    def __init__(self, store: Store, engines: Engines, holder: Holder) -> None:
+        self._store = store
+        self._engines = engines
+        self._holder = holder
+        self._settle = engines.settings.index.settle
+
+    def index(self, file: Path, on_progress: OnProgress | None = None, *, retry: bool = False) -> Report:
+        """Index a file, or say why not; what is up to date is left alone.
+
+        Args:
+            on_progress: told a few times a second how far it is.
+            retry: also what is in quarantine.
+
+        Raises:
+            StorageError, LibraryCorruptError, LibraryBusyError: the library fails, whatever the file.
+        """
+        phase = _Phase(on_progress)
+        before: Look | None = None
+        try:
+            before = look(file)
+            if not retry and (problem := quarantine.known(self._store, file, before)):
+                return left_alone(file, problem.stage, problem.reason)
+            report = self._work(file, before, phase)
+        except _OF_THE_LIBRARY:
+            raise
+        except VagentError as error:
+            if before is not None and isinstance(error, MediaError) and moved_since(file, before, self._settle):
+                return waiting(file, error.what)
+            return self._failed(file, before, quarantine.stage_of(error, phase.name), error)
+        quarantine.clear(self._store, file)
+        return report
+
+    def give_up(self, file: Path, error: VagentError) -> Report:
+        """Note that the work on a file ended with an error that is nobody's to catch."""
+        try:
+            seen = look(file)
+        except VagentError:
+            seen = None
+        return self._failed(file, seen, "engine", error)
+
+    def _failed(self, file: Path, seen: Look | None, stage: str, error: VagentError) -> Report:
+        _log.info("not indexed: %s: %s", file, error)
+        lasting = quarantine.record(self._store, file, seen or Look(0, 0, 0), stage, error.what)
+        return Report(path=str(file), status="quarantined" if lasting else "failed", error=error, stage=stage)
+
+    def _work(self, file: Path, before: Look, on_progress: OnProgress) -> Report:
+        video, new = self._identify(file, before)
+        with self._alone(video) as ours:
+            if not ours:
+                return busy(file)
+            video = self._store.video(video.id)  # what another process did before the lock was ours
+            pictures = Pictures(self._store.folder / "frames", video.fingerprint)
+            indexer = VideoIndexer(
+                *(self._store, video, probe(file), self._engines, pictures, on_progress),
+                guard=lambda: self._holder.check(video.fingerprint),
+            )
+            try:
+                report = indexer.run()
+            except LibraryBusyError:
+                if self._holder.holds(video.fingerprint):
+                    raise
+                return busy(file)
+            if not look(file).same(before):
+                if new:
+                    self._store.remove_video(video.id)
+                    pictures.remove()
+                return waiting(file, "it changed while it was indexed")
+            return report
+
+    @contextmanager
+    def _alone(self, video: Video) -> Iterator[bool]:
+        """Work on a video that nobody else works on; False where somebody does."""
+        lock = FileLock(self._store.folder / "locks" / f"{video.fingerprint}.lock")
+        try:
+            held = lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise StorageError(f"the library cannot be written ({error})", str(self._store.folder)) from error
+        with held:
+            if not self._holder.take(video.fingerprint):
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                self._holder.drop(video.fingerprint)
+
+    def _identify(self, file: Path, seen: Look) -> tuple[Video, bool]:
+        """The video whose bytes the file holds, and whether it is new to the library."""
+        path = str(file.resolve())
+        known = self._store.by_path(path, seen.size, seen.mtime_ns)
+        if known is not None:
+            return known, False
+        info = probe(file)
+        mark = fingerprint(file)
+        known = self._store.by_fingerprint(mark)
+        if known is not None:
+            self._store.see_path(known.id, path, seen.size, seen.mtime_ns)
+            return self._store.video(known.id), False
+        return self._store.add_video(mark, path, seen.size, seen.mtime_ns, info.duration or 0.0, {}), True
+
+
+def left_alone(file: Path, stage: str, reason: str) -> Report:
+    """The report of a file in quarantine."""
+    error = MediaError(
+        f"{reason} (in quarantine)", str(file), hint="it is tried again when it changes, or with --retry"
+    )
+    return Report(path=str(file), status="quarantined", error=error, stage=stage)
+
+
+def waiting(file: Path, reason: str) -> Report:
+    """The report of a file that is still being written."""
+    error = MediaError(f"it is still being written ({reason})", str(file), hint="try again when it is complete")
+    return Report(path=str(file), status="waiting", error=error)
+
+
+def busy(file: Path) -> Report:
+    """The report of a file that another process works on."""
+    error = LibraryBusyError("another process is indexing this video", str(file), hint="try again later")
+    return Report(path=str(file), status="busy", error=error)
+
+
+def index_one(indexer: FileIndexer, file: Path, listeners: Listeners, *, retry: bool = False) -> Report:
+    """Index a single file in this process, and tell of it as a batch of one does."""
+    tally = Tally({file: 0}, {})
+
+    def on_progress(progress: Progress) -> None:
+        tally.see(file, progress)
+        if listeners.progress is not None:
+            listeners.progress(progress)
+        if listeners.standing is not None:
+            listeners.standing(tally.standing())
+
+    report = indexer.index(file, on_progress, retry=retry)
+    if listeners.report is not None:
+        listeners.report(report)
+    return report
+
+
+class _Phase:
+    """Passes progress on and remembers which phase it was of; before any, the file is probed."""
+
+    def __init__(self, then: OnProgress | None) -> None:
+        self.name = "probe"
+        self._then = then
+
+    def __call__(self, progress: Progress) -> None:
+        self.name = progress.stage
+        if self._then is not None:
+            self._then(progress)
