@@ -94,13 +94,19 @@ def replay(library: VideoLibrary, run: Run) -> Replay:
         changed = changed or (safe(str(error)),)
     if player.missed:
         again = None  # also where somebody went on without it
-        changed += (f"the run holds no such call of {safe(player.missed)}",)
+        changed += (_why(run, player.missed),)
     if again is None:
         return Replay(run.answer, run.answer, False, (), changed, player.played)
     differs = differing(run.answer, again)
     if differs and not changed:
         changed = ("nothing that the run depends on has changed but vagent itself",)
     return Replay(run.answer, run.answer, not differs, differs, changed, player.played)
+
+
+def _why(run: Run, missed: str) -> str:
+    if run.answer.seconds.get("total", 0.0) >= run.inputs.settings["agent"]["seconds"]:
+        return "the question had run out of time, which a replay has enough of"
+    return f"the run holds no such call: {safe(missed)}"
 
 
 def afresh(library: VideoLibrary, run: Run, recorder: Recorder) -> Replay:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,12 +59,16 @@ class Runs:
         An answer that cannot be saved is given all the same, without a run, and says so.
         """
         told = len(self._cache.notices)
-        for event in events:
-            if isinstance(event, Answer):
-                answer = self._with_remarks(event, told)
-                yield self._saved(answer, recorder, asked, videos) if save else answer
-            else:
-                yield event
+        try:
+            for event in events:
+                if isinstance(event, Answer):
+                    answer = self._with_remarks(event, told)
+                    yield self._saved(answer, recorder, asked, videos) if save else answer
+                else:
+                    yield event
+        finally:
+            if isinstance(events, Generator):  # who stops listening ends the question
+                events.close()
 
     def _saved(self, answer: Answer, recorder: Recorder, asked: Asked, videos: Sequence[int]) -> Answer:
         now = inputs(self._library, videos, engines(recorder.made))

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -228,7 +229,21 @@ def test_evidence_that_has_changed_is_told(library: Library, film: Path) -> None
     the_same(found.answer, answer)
     assert not found.same
     assert f"{film.name} was indexed again: its evidence is not what it was" in found.changed
-    assert any(line.startswith("the run holds no such call of embed of minilm") for line in found.changed)
+    assert any(line.startswith("the run holds no such call: embed of minilm") for line in found.changed)
+
+
+def test_a_question_that_ran_out_of_time_is_shown_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(self: Painter, *_: Any, **__: Any) -> str:
+        time.sleep(1.5)
+        return "NOTHING"
+
+    monkeypatch.setattr(Painter, "answer", slow)
+    with Library(folder, settings={"engines": SENSES, "agent": {"seconds": 1.5, "look_seconds": 2}}) as library:
+        answer = library.ask(COLOUR, save=True)
+        assert "The time limit" in answer.text
+        found = library.replay(answer.run or "")
+    the_same(found.answer, answer)
+    assert found.changed == ("the question had run out of time, which a replay has enough of",)
 
 
 def test_what_does_not_concern_the_answer_leaves_it_the_same(library: Library, film: Path, tmp_path: Path) -> None:
