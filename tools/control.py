@@ -11,11 +11,12 @@ class Harmless:
     """Takes the force from the control tokens of one processor, and leaves the text readable.
 
     Args:
-        processor: of transformers; its tokenizer's special and added tokens count, and every token it names.
+        processor: of transformers, or a tokenizer; the tokenizer's special and added tokens count, and every token
+            that either names.
     """
 
     def __init__(self, processor: Any) -> None:
-        tokenizer = processor.tokenizer
+        tokenizer = getattr(processor, "tokenizer", processor)
         found = {str(token) for token in tokenizer.all_special_tokens}
         found |= {str(token.content) for token in getattr(tokenizer, "added_tokens_decoder", {}).values()}
         for owner in (processor, tokenizer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -383,14 +383,19 @@ class TestBudget:
         loaded, _ = engine._model()
         whole = made(engine, frames(8, size=(240, 320)))["input_ids"].shape[1]
         needed = loaded.shape.bytes(whole + 8, sum(v.numel() for k, v in whole_pixels(engine).items()))
-        monkeypatch.setattr("vagent.tools.device.free_bytes", lambda where: needed)
         seen: list[int] = []
         real = loaded.model.generate
-        loaded.model.generate = lambda **given: seen.append(given["input_ids"].shape[1]) or real(**given)
-        engine.answer(frames(8, size=(240, 320)), PROMPT)
+
+        def generate(**given: Any) -> Any:
+            seen.append(given["input_ids"].shape[1])
+            return real(**given)
+
+        monkeypatch.setattr(loaded.model, "generate", generate)
+        with monkeypatch.context() as short:
+            short.setattr("vagent.tools.device.free_bytes", lambda where: needed)
+            engine.answer(frames(8, size=(240, 320)), PROMPT)
         assert seen[0] < whole
         assert ["memory is short" in notice for notice in engine.notices][-1]
-        monkeypatch.undo()
         engine.answer(frames(8, size=(240, 320)), PROMPT)
         assert seen[1] == whole
 
@@ -413,5 +418,16 @@ def _fails(model: Any, times: int) -> list[int]:
             left.pop()
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    model.lm_head.register_forward_pre_hook(full)
+    _HOOKS.append(model.lm_head.register_forward_pre_hook(full))
     return left
+
+
+_HOOKS: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def _unhooked() -> Iterator[None]:
+    """Engines share the models that tests hook into."""
+    yield
+    while _HOOKS:
+        _HOOKS.pop().remove()

@@ -24,7 +24,7 @@ from tests.models.videollm import folder
 from vagent.configs import Settings
 from vagent.configs import load as load_settings
 from vagent.errors import EngineFailed, EngineUnavailable
-from vagent.tools import engines
+from vagent.tools import checkpoints, engines
 from vagent.tools.videollm import loading
 from vagent.tools.videollm.transformers import TransformersVideoLLM
 
@@ -198,7 +198,7 @@ class TestChoosing:
     def test_packages_that_the_settings_need(
         self, key: str, value: str, fix: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(loading, "find_spec", lambda name: None)
+        monkeypatch.setattr(checkpoints, "find_spec", lambda name: None)
         wanted = settings(folder("qwen3_vl"), **{key: value})
         status = TransformersVideoLLM.check(wanted)
         assert (status.ready, status.fix) == (False, fix)
@@ -230,7 +230,7 @@ class TestThreads:
             time.sleep(0.2)
             return real(model, *args, **given)
 
-        monkeypatch.setattr("vagent.tools.videollm.transformers.load", slow)
+        monkeypatch.setattr("vagent.tools.videollm.held.load", slow)
         engine = TransformersVideoLLM(settings(folder("qwen3_vl")))
         prompts = [f"Who is number {i}?" for i in range(4)]
         with ThreadPoolExecutor(4) as pool:
@@ -257,6 +257,34 @@ class TestThreads:
         assert model() is None
         engine.close()
         assert engine.answer(FRAMES, "Who?") == before
+
+
+class TestSharing:
+    def test_engines_of_the_same_model_have_one_in_memory(self) -> None:
+        one, other = (TransformersVideoLLM(settings(folder("qwen3_vl"), tokens=tokens)) for tokens in (4, 8))
+        apart = TransformersVideoLLM(settings(folder("qwen3_vl"), attention="eager"))
+        assert one._model()[0] is other._model()[0]
+        assert apart._model()[0] is not one._model()[0]
+
+    def test_it_stays_as_long_as_one_of_them_uses_it(self) -> None:
+        one, other = (TransformersVideoLLM(settings(folder("qwen3_vl"))) for _ in range(2))
+        model = weakref.ref(one._model()[0].model)
+        before = other.answer(FRAMES, "Who?")
+        one.close()
+        assert model() is not None
+        assert other.answer(FRAMES, "Who?") == before
+        other.close()
+        gc.collect()
+        assert model() is None
+
+    def test_closing_waits_for_the_call_that_runs(self) -> None:
+        engine = TransformersVideoLLM(settings(folder("qwen3_vl")))
+        alone = engine.answer(FRAMES, "Who?")
+        with ThreadPoolExecutor(4) as pool:
+            said = [pool.submit(engine.answer, FRAMES, "Who?") for _ in range(6)]
+            closed = [pool.submit(engine.close) for _ in range(3)]
+            assert [one.result() for one in said] == [alone] * 6
+            assert [one.result() for one in closed] == [None] * 3
 
 
 class TestStream:
@@ -295,8 +323,9 @@ class TestStream:
             if len(calls) == 30:
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
-        engine._model()[0].model.lm_head.register_forward_pre_hook(counted)
+        hook = engine._model()[0].model.lm_head.register_forward_pre_hook(counted)
         said: list[str] = []
         with pytest.raises(EngineFailed, match="memory ran out"):
             said.extend(engine.stream(FRAMES, "Who?"))
+        hook.remove()
         assert len(calls) == 30

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from vagent.tools.control import Harmless
 from vagent.tools.videollm.budget import Budget, Size, shape
-from vagent.tools.videollm.control import Harmless
 from vagent.tools.videollm.families import FAMILIES, family
 from vagent.tools.videollm.pictures import fitted, grid, rgb, thin
 from vagent.tools.videollm.streaming import Text, pieces

@@ -109,7 +109,7 @@ class Incoming:
             if event.get("choices") == [] and "error" not in event:
                 return
         found = replies.choice(event)
-        piece = found["delta"] if "delta" in found else found.get("message")
+        piece: Any = found["delta"] if "delta" in found else found.get("message")
         said = replies.text(piece)
         if isinstance(piece.get("refusal"), str):
             said += piece["refusal"]
@@ -141,10 +141,11 @@ class Incoming:
     def _add_call(self, index: object, given: object, function: Any) -> None:
         if not isinstance(function, dict):
             return
-        name = function.get("name") if isinstance(function.get("name"), str) else ""
-        arguments = function.get("arguments")
-        if arguments is not None and not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)  # an object, as in Ollama's own protocol
+        name: str = function["name"] if isinstance(function.get("name"), str) else ""
+        arguments: Any = function.get("arguments", "")
+        if not isinstance(arguments, str):
+            # An object, as in Ollama's own protocol, or nothing.
+            arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
         key = index if isinstance(index, int) else None
         call = self._at.get(key)
         if call is None or _is_next(call, given, name):
@@ -153,8 +154,8 @@ class Incoming:
             self._size += 20  # even an empty one takes room
         call.id = call.id or (given.strip() if isinstance(given, str) else "")
         call.name = call.name or name
-        call.arguments += arguments or ""
-        self._size += len(name) + len(arguments or "")
+        call.arguments += arguments
+        self._size += len(name) + len(arguments)
 
     def _count(self, usage: Any) -> None:
         if isinstance(usage, dict):

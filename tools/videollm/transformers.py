@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib.metadata import version
 from itertools import groupby
@@ -23,8 +23,9 @@ from vagent.tools.thoughts import pieces_without_thoughts, without_thoughts
 from vagent.tools.videollm import Frames, VideoLanguageModel
 from vagent.tools.videollm.budget import Budget, Size
 from vagent.tools.videollm.choices import log_probabilities
+from vagent.tools.videollm.held import Held, held, need, status
 from vagent.tools.videollm.inputs import Clip, clip, inputs, numbers
-from vagent.tools.videollm.loading import Loaded, load, needs
+from vagent.tools.videollm.loading import Loaded
 from vagent.tools.videollm.streaming import Text, pieces
 
 _T = TypeVar("_T")
@@ -44,22 +45,20 @@ class TransformersVideoLLM(VideoLanguageModel):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        # One call at a time: some models keep notes about a prompt while they answer it.
-        self._lock = threading.RLock()
-        self._loaded: tuple[Loaded, Budget] | None = None
+        self._sharing = threading.Lock()
+        self._held: Held | None = None
+        self._budget: Budget | None = None
         self._costs: dict[tuple[int, ...], tuple[int, int]] = {}
 
     @property
     def revision(self) -> str:
         """Engine, version of transformers, model and the mark of its weights."""
-        return f"{self.name} {version('transformers')} {weights.label(_need(self.settings), self.settings)}"
+        return f"{self.name} {version('transformers')} {weights.label(need(self.settings), self.settings)}"
 
     @classmethod
     def check(cls, settings: Settings) -> Status:
         """Whether the packages and the weights are here."""
-        status = weights.status(_need(settings), settings)
-        missing = needs(settings) if status.ready else None
-        return Status(False, "a package that the settings ask for is not installed", missing) if missing else status
+        return status(settings)
 
     def answer(self, frames: Frames, prompt: str, *, tokens: int | None = None) -> str:
         """What the model says about ``frames``; see ``VideoLanguageModel``.
@@ -88,7 +87,7 @@ class TransformersVideoLLM(VideoLanguageModel):
                 if not stop.is_set():
                     self._generate(loaded, made, tokens, Text(loaded.processor.tokenizer, say), stop)
 
-            with self._lock:
+            with self._turn():
                 # What was said cannot be taken back: only an answer that has not begun is tried again.
                 self._fitting(frames, prompt, tokens, act, again=lambda: not begun.is_set())
 
@@ -103,7 +102,7 @@ class TransformersVideoLLM(VideoLanguageModel):
         """
         if not letters:
             return []
-        with self._lock:
+        with self._turn():
             return self._fitting(
                 frames, prompt, 1, lambda loaded, one, made: log_probabilities(loaded, one, made, letters)
             )
@@ -119,7 +118,7 @@ class TransformersVideoLLM(VideoLanguageModel):
         if not pairs:
             return []
         answers: dict[int, str] = {}
-        with self._lock:
+        with self._turn():
             loaded, budget = self._model()
             made = [clip(loaded, frames, prompt, budget.size) for frames, prompt in pairs]
             order = sorted(range(len(pairs)), key=lambda i: (made[i].key, len(made[i].asked)))
@@ -134,23 +133,37 @@ class TransformersVideoLLM(VideoLanguageModel):
 
     def close(self) -> None:
         """Let go of the model, when the call that runs has ended; the next use loads it again."""
-        with self._lock:
-            if self._loaded is None:
-                return
-            where = self._loaded[0].where
-            self._loaded = None
+        if self._held is None:
+            return
+        with self._turn():
+            where = self._held.loaded().where if self._budget else None
+            self._held = self._budget = None
             self._costs.clear()
+        if where is not None:
             device.release(where)
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The model is ours alone meanwhile, and nobody closes it."""
+        while True:
+            shared = self._shared()
+            with shared.lock:
+                if shared is self._held:
+                    yield
+                    return
+
+    def _shared(self) -> Held:
+        with self._sharing:
+            self._held = self._held or held(self.settings)
+            return self._held
+
     def _model(self) -> tuple[Loaded, Budget]:
-        """The model and what it can be shown. Called under the lock."""
-        if self._loaded is None:
-            need = _need(self.settings)
-            folder = weights.folder(need, self.settings)
-            loaded = load(folder, self.settings, trusted=weights.trusted(need, self.settings))
+        """The model and what it can be shown. Called in our turn."""
+        loaded = self._shared().loaded()
+        if self._budget is None:
             wanted = self.settings.videollm
-            self._loaded = loaded, Budget(Size(wanted.frames, wanted.pixels), loaded.scalable)
-        return self._loaded
+            self._budget = Budget(Size(wanted.frames, wanted.pixels), loaded.scalable)
+        return loaded, self._budget
 
     def _batch(self, loaded: Loaded, clips: Sequence[Clip], tokens: int | None) -> int:
         """How many of the clips, from the first on, fit into memory together; at least one.
@@ -295,11 +308,6 @@ class _Stopped:
         import torch
 
         return torch.full((ids.shape[0],), self._stop.is_set(), dtype=torch.bool, device=ids.device)
-
-
-def _need(settings: Settings) -> weights.Need:
-    packages, files = ("torch", "torchvision", "transformers"), ("config.json", "*.safetensors")
-    return weights.Need("videollm", "transformers", settings.videollm.model, packages, files=files)
 
 
 def _free(loaded: Loaded) -> int:
