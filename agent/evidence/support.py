@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import exp
 from typing import Literal
 
+from vagent.agent.language.gloss import tongue_of
 from vagent.agent.language.roles import deed, done
 from vagent.agent.language.words import STOP, Bag, Rarity, fold, stem
 from vagent.agent.question.answer_types import STRICT
@@ -171,6 +172,8 @@ ENOUGH = 0.4
 def _specific(plan: Plan) -> list[tuple[str, ...]]:
     """Names, and numerals with the word before them ("item 4"), as stems: what is asked is asked about these."""
     words = [w.strip("\"'“”‘’?!.,;:()").removesuffix("'s").removesuffix("’s") for w in plan.framed.split()]
+    tongue = tongue_of(plan.language)
+    nouns = tongue is not None and tongue.nouns  # where every noun has a capital, none tells of a name
     found: list[tuple[str, ...]] = []
     for before, word in zip(["", *words], words, strict=False):
         one = stem(fold(word)) if word else ""
@@ -178,7 +181,7 @@ def _specific(plan: Plan) -> list[tuple[str, ...]]:
             continue
         if word.isdigit() and before.isalpha() and fold(before) not in STOP:
             found.append((stem(fold(before)), one))
-        elif word.isdigit() or (before and word[:1].isupper()):
+        elif word.isdigit() or (before and word[:1].isupper() and not nouns):
             found.append((one,))
     return found
 

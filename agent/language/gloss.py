@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -11,6 +12,13 @@ from vagent.agent.language.tongues import TONGUES, Tongue
 from vagent.agent.language.words import FRAME, STOP, fold
 
 _WORD = re.compile(r"[^\W\d_]+")
+_SOUNDS = (("ck", "k"), ("c", "k"), ("z", "k"), ("ph", "f"), ("th", "t"), ("y", "i"), ("w", "v"), ("qu", "k"))
+_UPSIDE_DOWN = str.maketrans("¿¡", "  ")
+_KIN = 5  # letters in which two words of one origin agree
+_SCRIPTS: dict[str, str | tuple[str, ...]] = {
+    "ru": "CYRILLIC", "el": "GREEK", "ar": "ARABIC", "he": "HEBREW", "hi": "DEVANAGARI", "th": "THAI", "ko": "HANGUL",
+    "ja": ("HIRAGANA", "KATAKANA"), "zh": "CJK",
+}  # fmt: skip
 _LONGEST = 5  # words of one phrase of a frame, at most
 _QUOTED = re.compile(r"“[^”]+”|\"[^\"]+\"|«[^»]+»|„[^“”]+[“”]")
 # Written in umlauts or without: both are the same word.
@@ -18,8 +26,13 @@ _SPELT = (("oe", "o"), ("ue", "u"), ("ae", "a"))
 
 
 def language(text: str) -> str:
-    """ISO 639-1 code of a text's language by its function words; ``en`` where nothing speaks for another."""
-    words = [fold(word) for word in _WORD.findall(_QUOTED.sub(" ", text))]
+    """ISO 639-1 code of a text's language by its script and function words; ``en`` where nothing speaks for another."""
+    bare = _QUOTED.sub(" ", text)
+    letters = [c for c in bare if c.isalpha()]
+    for code, name in _SCRIPTS.items():
+        if 2 * sum(unicodedata.name(c, "").startswith(name) for c in letters) > len(letters):
+            return code
+    words = [fold(word) for word in _WORD.findall(bare)]
     english = sum(word in STOP or word in FRAME for word in words)
     best, most = "en", english
     for tongue in TONGUES:
@@ -47,7 +60,15 @@ def framed(question: str, code: str) -> str:
         if quotation is not None:
             parts.append(quotation.group())
             place = quotation.end()
-    return " ".join(" ".join(parts).split())
+    return " ".join(" ".join(parts).translate(_UPSIDE_DOWN).split())
+
+
+def kin(word: str) -> str:
+    """What a word shares with the same word in a neighbouring language: ``Konzert`` and ``concert``."""
+    word = fold(word)
+    for theirs, ours in _SOUNDS:
+        word = word.replace(theirs, ours)
+    return re.sub(r"(.)\1", r"\1", word)[:_KIN]
 
 
 def _glossed(text: str, tongue: Tongue) -> str:

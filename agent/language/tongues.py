@@ -24,6 +24,9 @@ class Tongue:
         frame: ``foreign=English`` pairs, one a comma: what questions are made of.
         months, days: names in order, January and Monday first.
         numbers: number words from zero on.
+        spans, currencies, measures, colours: words of such values, as regular expressions between spaces.
+        hours: what stands after the hour of a clock; at: what stands before it, between bars.
+        called: phrases after which somebody's name stands, between bars.
         nouns: all nouns are written with a capital, so that a capital does not make a name.
     """
 
@@ -34,6 +37,13 @@ class Tongue:
     months: str
     days: str
     numbers: str
+    spans: str
+    currencies: str
+    measures: str
+    colours: str
+    hours: str
+    at: str
+    called: str
     nouns: bool = False
 
     @cached_property
@@ -87,12 +97,23 @@ TONGUES: tuple[Tongue, ...] = (
         minute=minute, minuten=minutes, worum geht es=what is it about, fasse zusammen=summarize,
         zusammenfassung=summary, wie viele male=how many times, stadt=city, land=country, strasse=street,
         geraeusch=sound, geraeusche=sounds, mal=times, ist=is, sind=are, hat=has, war=was, wird=is,
-        spielt sich ab=takes place, kostet=costs, traegt=wears, welche farbe hat=what colour is
+        spielt sich ab=takes place, kostet=costs, traegt=wears, welche farbe hat=what colour is,
+        frau=woman, mann=man, maedchen=girl, junge=boy, kommt=comes, folgt=follows, jemandem=somebody,
+        erzaehlt=tells
         """,
         months="januar februar märz april mai juni juli august september oktober november dezember",
         days="montag dienstag mittwoch donnerstag freitag samstag sonntag",
         numbers="null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn"
-        " sechzehn siebzehn achtzehn neunzehn zwanzig",
+        " sechzehn siebzehn achtzehn neunzehn zwanzig"
+        " dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend",
+        spans="sekunden? minuten? stunden? tagen? tage? nächte? wochen? monate?n? jahre?n? jahrzehnte?",
+        currencies="euro cent franken rappen dollar pfund mark schilling",
+        measures="meter kilometer zentimeter millimeter kilo kilogramm gramm pfund tonnen? liter grad prozent watt"
+        " volt",
+        colours="rot schwarz weiß weiss blau grün gelb braun grau lila violett orange rosa golden silbern",
+        hours="uhr",
+        at="um|gegen|ab|bis",
+        called="ich heiße|ich heisse|ich bin|mein name ist|heißt|heisst|namens",
         nouns=True,
     ),
     Tongue(
@@ -121,12 +142,22 @@ TONGUES: tuple[Tongue, ...] = (
         diapositive=slide, sous titre=subtitle, ecrit=written, raison=reason, personne=person, personnes=people,
         gens=people, au debut=at the start, a la fin=at the end, seconde=second, secondes=seconds, minute=minute,
         minutes=minutes, de quoi parle=what is it about, resume=summary, ville=city, pays=country, rue=street,
-        son entend=sound heard, bruit=sound, bruits=sounds, est=is, sont=are, coute=costs, porte=wears, fois=times
+        son entend=sound heard, bruit=sound, bruits=sounds, est=is, sont=are, coute=costs, porte=wears, fois=times,
+        femme=woman, homme=man, fille=girl, garcon=boy, vient=comes, suit=follows, raconte=tells
         """,
         months="janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
         days="lundi mardi mercredi jeudi vendredi samedi dimanche",
         numbers="zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept"
-        " dix-huit dix-neuf vingt",
+        " dix-huit dix-neuf vingt"
+        " trente quarante cinquante soixante cent mille",
+        spans="secondes? minutes? heures? jours? nuits? semaines? mois ans? années?",
+        currencies="euros? centimes? francs? dollars? livres?",
+        measures="mètres? kilomètres? centimètres? millimètres? kilos? grammes? tonnes? litres? degrés? pour watts?",
+        colours="rouges? noire?s? blanc blanche bleue?s? verte?s? jaunes? brune?s? grise?s? violette? orange rose"
+        " doré argenté",
+        hours="heures?",
+        at="à|vers|dès",
+        called="je m'appelle|je m’appelle|je suis|mon nom est|s'appelle|s’appelle",
     ),
     Tongue(
         code="es",
@@ -154,12 +185,22 @@ TONGUES: tuple[Tongue, ...] = (
         razon=reason, persona=person, personas=people, gente=people, al principio=at the start, al final=at the end,
         segundos=seconds, segundo=second, minuto=minute, minutos=minutes, de que trata=what is it about,
         resumen=summary, resume=summarize, ciudad=city, pais=country, calle=street, sonido=sound, sonidos=sounds,
-        ruido=sound, es=is, son=are, cuesta=costs, lleva=wears, veces=times
+        ruido=sound, es=is, son=are, cuesta=costs, lleva=wears, veces=times,
+        mujer=woman, hombre=man, chica=girl, chico=boy, viene=comes, sigue=follows, cuenta=tells
         """,
         months="enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
         days="lunes martes miércoles jueves viernes sábado domingo",
         numbers="cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis"
-        " diecisiete dieciocho diecinueve veinte",
+        " diecisiete dieciocho diecinueve veinte"
+        " treinta cuarenta cincuenta sesenta setenta ochenta noventa cien mil",
+        spans="segundos? minutos? horas? días? noches? semanas? mes meses años?",
+        currencies="euros? céntimos? pesos? dólares dólar libras?",
+        measures="metros? kilómetros? centímetros? milímetros? kilos? gramos? toneladas? litros? grados? por vatios?",
+        colours="roj[oa]s? negr[oa]s? blanc[oa]s? azul azules verdes? amarill[oa]s? marrón gris grises morad[oa]s?"
+        " naranja rosa dorad[oa] platead[oa]",
+        hours="horas?",
+        at="a|a las|las|sobre las",
+        called="me llamo|soy|mi nombre es|se llama",
     ),
     Tongue(
         code="it",
@@ -186,12 +227,23 @@ TONGUES: tuple[Tongue, ...] = (
         persone=people, gente=people, all inizio=at the start, alla fine=at the end, secondi=seconds,
         secondo=second, minuto=minute, minuti=minutes, di cosa parla=what is it about, riassunto=summary,
         riassumi=summarize, citta=city, paese=country, via=street, suono=sound, suoni=sounds, rumore=sound,
-        sono=are, costa=costs, indossa=wears, volte=times
+        sono=are, costa=costs, indossa=wears, volte=times,
+        donna=woman, uomo=man, ragazza=girl, ragazzo=boy, viene=comes, segue=follows, racconta=tells
         """,
         months="gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
         days="lunedì martedì mercoledì giovedì venerdì sabato domenica",
         numbers="zero uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici"
-        " sedici diciassette diciotto diciannove venti",
+        " sedici diciassette diciotto diciannove venti"
+        " trenta quaranta cinquanta sessanta settanta ottanta novanta cento mille",
+        spans="second[oi] minut[oi] or[ae] giorn[oi] nott[ei] settiman[ae] mes[ei] ann[oi]",
+        currencies="euro centesimi lire dollar[oi] sterline",
+        measures="metr[oi] chilometr[oi] centimetr[oi] millimetr[oi] chil[oi] gramm[oi] tonnellat[ae] litr[oi]"
+        " grad[oi] watt",
+        colours="ross[oaie] ner[oaie] bianc[oa] bianchi azzurr[oa] blu verd[ei] giall[oa] marrone grigi[oa] viola"
+        " arancione rosa dorat[oa]",
+        hours="ore",
+        at="alle|verso le|le",
+        called="mi chiamo|sono|il mio nome è|si chiama",
     ),
     Tongue(
         code="pt",
@@ -218,12 +270,23 @@ TONGUES: tuple[Tongue, ...] = (
         escrito=written, razao=reason, pessoa=person, pessoas=people, gente=people, no inicio=at the start,
         no final=at the end, no fim=at the end, segundos=seconds, segundo=second, minuto=minute, minutos=minutes,
         de que trata=what is it about, resumo=summary, resuma=summarize, cidade=city, pais=country, rua=street,
-        som=sound, sons=sounds, barulho=sound, e=is, sao=are, custa=costs, veste=wears, vezes=times
+        som=sound, sons=sounds, barulho=sound, e=is, sao=are, custa=costs, veste=wears, vezes=times,
+        mulher=woman, homem=man, menina=girl, menino=boy, vem=comes, segue=follows, conta=tells
         """,
         months="janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
         days="segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo",
         numbers="zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis"
-        " dezessete dezoito dezenove vinte",
+        " dezessete dezoito dezenove vinte"
+        " trinta quarenta cinquenta sessenta setenta oitenta noventa cem mil",
+        spans="segundos? minutos? horas? dias? noites? semanas? mês meses anos?",
+        currencies="euros? cêntimos? centavos? reais real dólares dólar libras?",
+        measures="metros? quilômetros? quilómetros? centímetros? milímetros? quilos? gramas? toneladas? litros? graus?"
+        " watts?",
+        colours="vermelh[oa]s? pret[oa]s? branc[oa]s? azul azuis verdes? amarel[oa]s? castanh[oa]s? marrom cinza"
+        " cinzent[oa]s? rox[oa]s? laranja rosa dourad[oa]",
+        hours="horas?",
+        at="às|à|pelas",
+        called="me chamo|chamo-me|sou|meu nome é|chama-se",
     ),
     Tongue(
         code="nl",
@@ -250,15 +313,28 @@ TONGUES: tuple[Tongue, ...] = (
         persoon=person, personen=people, mensen=people, aan het begin=at the start, aan het einde=at the end,
         seconde=second, seconden=seconds, minuut=minute, minuten=minutes, waar gaat over=what is it about,
         samenvatting=summary, vat samen=summarize, stad=city, land=country, straat=street, geluid=sound,
-        geluiden=sounds, is=is, zijn=are, kost=costs, draagt=wears, keer=times
+        geluiden=sounds, is=is, zijn=are, kost=costs, draagt=wears, keer=times,
+        vrouw=woman, man=man, meisje=girl, jongen=boy, komt=comes, volgt=follows, vertelt=tells
         """,
         months="januari februari maart april mei juni juli augustus september oktober november december",
         days="maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
         numbers="nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien"
-        " zeventien achttien negentien twintig",
+        " zeventien achttien negentien twintig"
+        " dertig veertig vijftig zestig zeventig tachtig negentig honderd duizend",
+        spans="seconden? minuten? minuut uur uren dag dagen nacht nachten week weken maand maanden jaar jaren",
+        currencies="euro cent gulden dollar pond",
+        measures="meter kilometer centimeter millimeter kilo gram ton liter graden procent watt",
+        colours="rood rode zwarte? wit witte blauwe? groen groene geel gele bruine? grijs grijze paarse? oranje roze"
+        " gouden zilveren",
+        hours="uur",
+        at="om|rond|vanaf",
+        called="ik heet|ik ben|mijn naam is|heet",
     ),
 )
 """The languages beside English, each recognised by its own words."""
 
-NAMES: Mapping[str, str] = {"en": "English"} | {tongue.code: tongue.name for tongue in TONGUES}
+NAMES: Mapping[str, str] = {
+    "en": "English", "ru": "Russian", "el": "Greek", "ar": "Arabic", "he": "Hebrew", "hi": "Hindi", "th": "Thai",
+    "ko": "Korean", "ja": "Japanese", "zh": "Chinese",
+} |  {tongue.code: tongue.name for tongue in TONGUES}  # fmt: skip
 """Names of the languages in English."""

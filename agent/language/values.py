@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from vagent.agent.language.abroad import abroad
 from vagent.agent.language.words import FRAME, NUMBERS, STOP, fold
 
 ValueType = Literal[
@@ -165,10 +166,30 @@ _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
 }
 
 
-def find(kind: ValueType, text: str) -> list[Value]:
-    """All values of one type in ``text``, in order."""
+def find(kind: ValueType, text: str, language: str = "en") -> list[Value]:
+    """All values of one type in ``text``, in order.
+
+    Args:
+        language: ISO 639-1 code of the text; its own words for numbers, months, units ... count too.
+    """
+    found = _found(_PATTERNS[kind], kind, text)
+    own = abroad(language).get(kind)
+    if own is None:
+        return found
+    theirs = _found(own, kind, text)
+    # The longer one of two that overlap: "3 de mayo" and not 3.
+    kept = [a for a in (*theirs, *found) if not any(_inside(a, b) for b in (*theirs, *found))]
+    return sorted(dict.fromkeys(kept), key=lambda value: value.start)
+
+
+def _inside(one: Value, other: Value) -> bool:
+    overlap = one.start < other.end and other.start < one.end
+    return overlap and one.end - one.start < other.end - other.start
+
+
+def _found(pattern: re.Pattern[str], kind: ValueType, text: str) -> list[Value]:
     found = []
-    for match in _PATTERNS[kind].finditer(text):
+    for match in pattern.finditer(text):
         group = "value" if "value" in match.re.groupindex and match.group("value") else 0
         value = Value(match.group(group).strip(" ,;"), *match.span(group))
         if value.text and _FILTERS.get(kind, _anything)(value, text):

@@ -211,6 +211,11 @@ class Rarity:
         """True when the stem occurs in the evidence."""
         return word in self._counts
 
+    @property
+    def words(self) -> Iterable[str]:
+        """All stems of the evidence."""
+        return self._counts.keys()
+
     def coverage(self, words: Iterable[str], bag: Bag) -> float:
         """Weighted share, 0..1, of ``words`` that stand in ``bag``; a half when there are no words to look for."""
         total = found = 0.0

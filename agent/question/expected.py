@@ -75,7 +75,9 @@ def typed_values(plan: Plan, text: str) -> list[Value]:
     if named is not None and not set(tokens(named.text)) <= asked:
         return [named]
     for kind in finders(plan.expects):
-        fresh = [v for v in find(kind, text) if not set(tokens(v.text)) <= asked and _fits(plan, kind, v, text)]
+        fresh = [
+            v for v in find(kind, text, plan.held) if not set(tokens(v.text)) <= asked and _fits(plan, kind, v, text)
+        ]
         if fresh:
             return fresh
     return []

@@ -137,7 +137,7 @@ SPEAKERS = re.compile(
     r"\bhow many (?:different )?(?:people|persons|speakers|voices|men|women|characters)\b[^?]*"
     r"\b(?:speak\w*|talk\w*|heard|say|are there in the (?:conversation|interview|dialogue))\b"
     r"|\bhow many (?:different )?(?:speakers|voices)\b|\bwho (?:are|were) the speakers\b"
-    r"|\bwho (?:all )?(?:speaks|talks)\b",
+    r"|\bwho (?:all )?(?:speaks|talks)\W*$",
     re.I,
 )
 SAYS_WHO = re.compile(

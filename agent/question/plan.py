@@ -40,6 +40,7 @@ class Plan:
         question: as it was asked.
         framed: the same with its frame in English, whatever language it was asked in; what rules read.
         language: ISO 639-1 code of the question.
+        held: the same of the evidence, as far as it is known.
         kind: the sense the question is about.
         visual: how many signs there are that only a look at the pictures can answer.
         task: what to do with the evidence.
@@ -70,6 +71,7 @@ class Plan:
     queries: tuple[tuple[str, tuple[Kind, ...] | None], ...]
     framed: str = ""
     language: str = "en"
+    held: str = "en"
     quoted: tuple[str, ...] = ()
     hint: TimeHint | None = None
     items: tuple[str, ...] = ()

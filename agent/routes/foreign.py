@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from vagent.agent.evidence.draft import Draft
 from vagent.agent.evidence.shelf import Shelf
-from vagent.agent.language.gloss import tongue_of
+from vagent.agent.language.gloss import kin
 from vagent.agent.language.tongues import NAMES
-from vagent.agent.question.plan import Plan
+from vagent.agent.question.plan import Plan, Task
 
 
 def fitted(plan: Plan, shelf: Shelf) -> Plan:
     """The plan with the words that can stand in this evidence: of a question in another language its names, numbers and
     words that both languages share."""
+    plan = replace(plan, held=shelf.language)
     if not differs(plan, shelf):
         return plan
-    return replace(plan, words=tuple(word for word in plan.words if word.isdigit() or shelf.rarity.known(word)))
+    akin: dict[str, str] = {}
+    for word in shelf.rarity.words:
+        akin.setdefault(kin(word), word)
+    found = (word if word.isdigit() or shelf.rarity.known(word) else _akin(word, akin) for word in plan.words)
+    return replace(plan, words=tuple(dict.fromkeys(word for word in found if word)))
+
+
+def _akin(word: str, known: Mapping[str, str]) -> str | None:
+    """The evidence's own form of a word that two languages share; short words are alike by chance."""
+    return known.get(kin(word)) if len(word) >= _SHARED else None
 
 
 def noticed(plan: Plan, shelf: Shelf, draft: Draft) -> Draft:
-    """The draft with a word on what the embedding can compare, where question and evidence differ in language."""
+    """The draft of a fitted plan, with a word on what could be compared where the languages differ."""
     if not differs(plan, shelf) or shelf.multilingual or draft.file:
         return draft
     asked, held = NAMES.get(plan.language, plan.language), NAMES.get(shelf.language, shelf.language)
@@ -29,13 +40,18 @@ def noticed(plan: Plan, shelf: Shelf, draft: Draft) -> Draft:
         " across languages, so only names, numbers and shared words were. Ask in the other language, or set"
         " embeddings.model to a multilingual model."
     )
+    if draft.text and not plan.words and not plan.quoted and plan.task not in _BY_PLACE:
+        # Nothing of the question stands there but the type of its answer, which proves nothing.
+        return Draft(missing=notice, leads=draft.quotes or draft.leads, probability=0.1, notice=notice)
     missing = f"{draft.missing} {notice}" if draft.missing and not draft.text else draft.missing
     return replace(draft, notice=notice, missing=missing, probability=min(draft.probability, _MOST))
 
 
 def differs(plan: Plan, shelf: Shelf) -> bool:
     """Whether question and evidence are in different languages, as far as their words tell."""
-    return plan.language != shelf.language and (tongue_of(plan.language) or tongue_of(shelf.language)) is not None
+    return bool(shelf.all_lines) and plan.language != shelf.language
 
 
-_MOST = 0.6  # most that an answer across languages can be sure of without a multilingual embedding
+_SHARED = 5  # letters of a word that two languages may share, at least
+_BY_PLACE: frozenset[Task] = frozenset({"edge", "at_time", "whole", "slide", "file"})
+_MOST = 0.5  # most that an answer across languages can be sure of without a multilingual embedding

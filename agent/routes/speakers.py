@@ -29,6 +29,8 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     wanted = max(plan.quoted, key=len, default="")
     match = _AFTER_VERB.search(plan.framed)
     wanted = wanted or (match["what"].strip(" .,") if match else "")
+    if wanted.lower() in ("first", "last"):
+        return _at_the_edge(shelf, first=wanted.lower() == "first")
     spoken = [event for event in locate(shelf, wanted, SPOKEN) if event.line.stream == "spoken"] if wanted else []
     known = [event for event in spoken if event.line.speaker and not _names(wanted, event.line.speaker)]
     if not plan.quoted:
@@ -44,6 +46,16 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         return found
     lines = tuple(quote(shelf.sentence(event.line)) for event in spoken[:3])
     return Draft(missing="That is said, but what was indexed does not tell who says it.", leads=lines)
+
+
+def _at_the_edge(shelf: Shelf, *, first: bool) -> Draft:
+    """Who speaks first, or last."""
+    lines = [line for line in shelf.all_lines if line.stream == "spoken"]
+    line = (lines[0] if first else lines[-1]) if lines else None
+    if line is None or line.speaker is None:
+        missing = "What was indexed does not tell who speaks then." if line else "Nothing spoken was indexed."
+        return Draft(missing=missing, leads=(quote([line]),) if line else ())
+    return _named(shelf, [Event(line, 1.0)])
 
 
 def _named(shelf: Shelf, known: Sequence[Event]) -> Draft:

@@ -202,6 +202,7 @@ def test_how_gives_the_steps_in_order_of_time() -> None:
         ("What does Ben say about the money?", "At 00:00:30 Ben says: “I sold my grandfather's watch"),
         ("What does the narrator say?", "At 00:01:10 the narrator says: “That night"),
         ("What is the first thing Anna says?", "“Is the boat ready to leave?” At 00:00:05 Anna says:"),
+        ("Who speaks first?", "Anna. At 00:00:05 Anna says:"),
         ("What is the last thing Ben says?", "“The mechanic wants three hundred euros.” At 00:00:37 Ben says:"),
     ],
 )
