@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from vagent.index.pipeline import Report
 
 OnProgress = Callable[["Progress"], None]
-_WORDS = {
+WORDS = {
     "subtitles": "reading subtitles",
     "scan": "watching and listening",
     "captions": "describing clips",
     "visual": "embedding pictures",
     "embed": "embedding",
 }
-_QUIET = 10.0  # seconds between two plain lines
+"""What each stage is doing, for people."""
+QUIET = 10.0
+"""Seconds between two plain lines."""
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def _rich_bar() -> Iterator[OnProgress]:
                 tasks[given.path] = shown.add_task(name, total=given.total, at="")
             shown.update(
                 tasks[given.path],
-                description=f"{name}  {_WORDS[given.stage]}",
+                description=f"{name}  {WORDS[given.stage]}",
                 completed=given.done,
                 total=given.total,
                 at=format_time(given.done),
@@ -84,13 +86,13 @@ def _plain() -> OnProgress:
         if given.path not in begun:
             begun[given.path] = now
             total = f" ({format_time(given.total)})" if given.total else ""
-            _line(f"indexing {safe(Path(given.path).name)}{total}")
-        elif now - told >= _QUIET and given.done > 0 and now - begun[given.path] >= _QUIET:
+            line(f"indexing {safe(Path(given.path).name)}{total}")
+        elif now - told >= QUIET and given.done > 0 and now - begun[given.path] >= QUIET:
             left = ""
             if given.total and given.stage == "scan":
                 rate = given.done / (now - begun[given.path])
                 left = f", about {format_time(max(0.0, given.total - given.done) / rate)} left"
-            _line(f"  {_WORDS[given.stage]}: {format_time(given.done)}{left}")
+            line(f"  {WORDS[given.stage]}: {format_time(given.done)}{left}")
         else:
             return
         told = now
@@ -102,15 +104,16 @@ def tell(reports: Sequence[Report]) -> None:
     """Notices of an indexing run."""
     for report in reports:
         for notice in report.notices:
-            _line(f"notice: {safe(Path(report.path).name)}: {safe(notice)}")
+            line(f"notice: {safe(Path(report.path).name)}: {safe(notice)}")
 
 
 def note(notices: Sequence[str]) -> None:
     """What engines had to tell while a question was answered."""
     for notice in notices:
-        _line(f"notice: {safe(notice)}")
+        line(f"notice: {safe(notice)}")
 
 
-def _line(text: str) -> None:
+def line(text: str) -> None:
+    """Write a line to stderr at once."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()

@@ -155,24 +155,14 @@ def report(given: Report) -> dict[str, Any]:
         "engines": dict(given.engines),
         "seconds": dict(given.seconds),
         "notices": list(given.notices),
+        "stage": given.stage,
         "error": str(given.error) if given.error else None,
     }
 
 
-def reports(given: Sequence[Report]) -> str:
-    """What indexing came to, a line a file and a line for all."""
-    lines = [f"{one.status:9}  {_name(one.path)}  {_outcome(one)}" for one in given]
-    tally = {status: sum(one.status == status for one in given) for status in ("indexed", "unchanged", "failed")}
-    lines.append(", ".join(f"{count} {status}" for status, count in tally.items() if count))
-    return "\n".join(lines)
-
-
-def _outcome(one: Report) -> str:
-    if one.error is not None:
-        return str(one.error)
-    length = format_time(one.video.duration) if one.video else ""
-    rows = ", ".join(f"{count} {_NAMES.get(kind, kind)}" for kind, count in one.counts.items())
-    return f"{length}  {rows or 'no evidence'}  {sum(one.seconds.values()):.1f} s"
+def tally(counts: Mapping[str, int]) -> str:
+    """Rows of evidence by kind, for people."""
+    return ", ".join(f"{count} {_NAMES.get(kind, kind)}" for kind, count in counts.items())
 
 
 def plan(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -17,10 +17,13 @@ from vagent.agent.runs.replay import Replay
 from vagent.agent.runs.runs import Runs
 from vagent.agent.state import Turn
 from vagent.errors import LibraryError, SourceError, TimeError
+from vagent.index.batch.listeners import OnReport
+from vagent.index.batch.standing import OnStanding
 from vagent.index.job import Progress
 from vagent.index.library import VideoLibrary
 from vagent.index.pipeline import Report
 from vagent.index.records import Kind, Moment, Video
+from vagent.index.store import Problem
 from vagent.tools.time import format_time, parse_time
 
 Time = float | str
@@ -93,15 +96,35 @@ class Library:
         self._index.close()
 
     def add(
-        self, sources: str | Path | Iterable[str | Path], *, progress: Callable[[Progress], object] | None = None
+        self,
+        sources: str | Path | Iterable[str | Path],
+        *,
+        progress: Callable[[Progress], object] | None = None,
+        workers: int | None = None,
+        retry: bool = False,
+        standing: OnStanding | None = None,
+        report: OnReport | None = None,
     ) -> list[Report]:
         """Index files and folders; what is up to date is left alone, and one bad file does not stop the others.
+
+        One file is indexed in this process, several in processes of their own.
+
+        Args:
+            progress: told a few times a second how far each file is.
+            workers: how many processes; None: what suits this machine.
+            retry: also files that could not be indexed before and have not changed since.
+            standing: told as often how far all files are together.
+            report: told of each file that is through.
 
         Raises:
             SourceError: a source names nothing.
             LibraryError: the library itself fails, for instance because the disk is full.
         """
-        return self._index.add(sources, progress)
+        return self._index.add(sources, progress, workers=workers, retry=retry, on_standing=standing, on_report=report)
+
+    def problems(self) -> list[Problem]:
+        """The files that cannot be indexed, and why."""
+        return self._index.problems()
 
     def check(self, question: str, choices: Sequence[str] | None = None) -> None:
         """Find out whether a question can be asked, before anything is indexed for it.

@@ -151,9 +151,10 @@ def test_index_prints_one_object_a_file(run: Run, film: Path, tmp_path: Path) ->
         shutil.copy(film.parent / name, folder)
     (folder / "broken.mp4").write_text("this is no video")
     done = run("index", folder, "--library", tmp_path / "library", "--json")
-    broken, good = [json.loads(line) for line in done.out.splitlines()]
+    reports = {Path(report["video"]).name: report for report in map(json.loads, done.out.splitlines())}
+    broken, good = reports["broken.mp4"], reports[film.name]
     assert done.code == 1  # the list names what failed; the rest is indexed
-    assert (broken["status"], good["status"]) == ("failed", "indexed")
+    assert (broken["status"], good["status"]) == ("quarantined", "indexed")
     assert "broken.mp4" in broken["error"]
     assert good["counts"] == {"subtitle": 2, "screen_text": 2}
     assert good["spans"] == [[0.0, 8.0]]
