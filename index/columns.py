@@ -56,7 +56,8 @@ def evidence_values(row: Evidence) -> tuple[Any, ...]:
     """The values of a new row of ``evidence``."""
     text = clean(row.text)
     head = (row.video, row.kind, row.span.start, row.span.end, text, row.confidence, row.weak)
-    return (*head, row.engine, to_json(row.extra), searchable(text))
+    # What sums up evidence is no evidence: its words are not found among those that were said and written.
+    return (*head, row.engine, to_json(row.extra), "" if row.kind == "summary" else searchable(text))
 
 
 def to_json(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,13 +25,18 @@ from vagent.index.fingerprint import fingerprint
 from vagent.index.job import KINDS, OnProgress
 from vagent.index.pictures import Pictures
 from vagent.index.pipeline import Report
+from vagent.index.records import KINDS as EVIDENCE_KINDS
 from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
 from vagent.index.search import Filters, Searcher
 from vagent.index.sources import video_files
 from vagent.index.store import Problem, Store
+from vagent.index.summaries import fingerprint as fingerprint_of_summaries
+from vagent.index.summaries import summarise
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe
 from vagent.tools.time import Span, format_time
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class VideoLibrary:
         self.engines = Engines(self.settings)
         self._searcher: Searcher | None = None
         self._holder: Holder | None = None
+        self._summed_up: dict[int, tuple[str, list[Evidence]]] = {}
 
     def close(self) -> None:
         """Let go of the database, the models and the worker processes."""
@@ -236,8 +243,35 @@ class VideoLibrary:
         return self.store.clips(video)
 
     def evidence(self, video: int, span: Span | None = None, kinds: Sequence[Kind] | None = None) -> list[Evidence]:
-        """Evidence rows of one video in order of time; with a span, those that overlap it."""
-        return self.store.evidence(video, span=span, kinds=kinds)
+        """Evidence rows of one video in order of time; with a span, those that overlap it.
+
+        Args:
+            kinds: only these; None: all but summaries, which say nothing that other evidence does not.
+        """
+        chosen = [kind for kind in EVIDENCE_KINDS if kind != "summary"] if kinds is None else kinds
+        return self.store.evidence(video, span=span, kinds=chosen)
+
+    def summaries(self, video: int) -> list[Evidence]:
+        """Summaries of one video: rows of kind ``summary``, the whole first, then each chapter with its scenes.
+
+        They are made when they are first asked for and kept in the library, until what they rest on changes. Where the
+        library cannot be written they are made for this process alone, and their ids are 0. ``extra`` holds ``level``
+        (``video``, ``chapter``, ``scene``), ``title`` and ``from``, the ids of the evidence they rest on.
+
+        Raises:
+            EngineUnavailable: the chat model was asked for by name and cannot run here.
+        """
+        row = self.store.video(video)
+        _, embeddings = self.engines.get("embeddings")
+        _, chat = self.engines.get("chat")
+        done = self._summed_up.get(video)
+        mark = fingerprint_of_summaries(self.store, row, self.settings, embeddings)
+        if done is None or done[0] != mark:
+            made = summarise(self.store, row, self.settings, embeddings, chat)
+            for notice in made.notices:
+                _log.warning("%s: %s", row.path, notice)
+            done = self._summed_up[video] = mark, made.rows
+        return list(done[1])
 
     def describe(self, video: int) -> Mapping[str, Any]:
         """Facts of the file: container, size, tracks, subtitles."""

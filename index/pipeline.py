@@ -19,6 +19,7 @@ from vagent.index.stages.runner import Runner
 from vagent.index.stages.speech import spans_of
 from vagent.index.stages.stage import Stage
 from vagent.index.store import Store
+from vagent.index.summaries import refresh
 from vagent.index.visual import embed_pictures
 from vagent.tools.engines import Engines
 from vagent.tools.media import Frame, Gap, Item, MediaInfo
@@ -108,6 +109,8 @@ class VideoIndexer:
             caption_clips(job)
         with job.timed("embed"):
             self._embed()
+        with job.timed("summaries"):
+            refresh(job)
         job.collect_notices()
         job.store.update_video(job.video.id, complete=True)
         return Report(

@@ -21,7 +21,7 @@ _ALPHABETS = (
     "αβγδεζηθικλμνξοπρστυφχψως",
 )
 
-_STOP_WORDS = frozenset(
+STOP_WORDS = frozenset(
     """a about after all also am an and any are aren as at be been before being between both but by can could couldn did
     didn do does doesn doing don during each ever for from had hadn has hasn have haven having he her here hers him his
     how i if in into is isn it its just me more most my no nor not of off on once only or other our out over own same
@@ -29,6 +29,7 @@ _STOP_WORDS = frozenset(
     up us very was wasn we were weren what when where which while who whom whose why will with won would wouldn you
     your""".split()
 )
+"""English words that carry no content."""
 
 
 def words(query: str) -> list[str]:
@@ -43,7 +44,7 @@ def words(query: str) -> list[str]:
     found = list(dict.fromkeys(texts.words(query)))
     if not found:
         raise QuestionError("the query is empty", query, allowed="words or a question")
-    return [word for word in found if word not in _STOP_WORDS] or found
+    return [word for word in found if word not in STOP_WORDS] or found
 
 
 def forgiven(

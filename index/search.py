@@ -13,9 +13,10 @@ from typing import TypeAlias
 from vagent.configs import SearchSettings
 from vagent.index import queries
 from vagent.index.fusion import fuse
+from vagent.index.recorded import of_pictures, recorded
 from vagent.index.records import Clip, Evidence, Hit, Moment
 from vagent.index.store import Filters, Store
-from vagent.index.vectors import VectorIndex, of_pictures, recorded
+from vagent.index.vectors import VectorIndex
 from vagent.index.words import words
 from vagent.tools.embeddings import EmbeddingEngine
 from vagent.tools.time import Span
@@ -276,5 +277,26 @@ def _visual(searcher: Searcher, query: str, filters: Filters) -> Ranking:
     }
 
 
-CHANNELS: Mapping[str, Channel] = {"lexical": _lexical, "dense": _dense, "visual": _visual}
+def _summaries(searcher: Searcher, query: str, filters: Filters) -> Ranking:
+    """Summaries by their meaning, or where nothing was embedded by their words; only where they are asked for by kind.
+
+    A summary says what other evidence says, and would stand before it.
+    """
+    if filters.kinds is None or "summary" not in filters.kinds:
+        return {}
+    allowed = searcher.store.evidence_ids(replace(filters, kinds=["summary"]))
+    engine, limit = searcher.engine, searcher.settings.channel_hits
+    if not len(allowed):
+        return {}
+    if engine is not None:
+        index = searcher.index(recorded(engine.model, "summaries"), engine.dimension)
+        _, ids = index.search(engine.embed_query([query]), limit, allowed)
+        return {int(number): 1.0 for number in ids[0] if number >= 0}
+    wanted = set(queries.words(query))
+    rows = searcher.store.evidence(ids=[int(number) for number in allowed])
+    shared = {row.id: len(wanted & set(words(f"{row.extra.get('title', '')} {row.text}"))) for row in rows}
+    return {number: 1.0 for number in sorted(shared, key=lambda n: (-shared[n], n))[:limit] if shared[number]}
+
+
+CHANNELS: Mapping[str, Channel] = {"lexical": _lexical, "dense": _dense, "visual": _visual, "summary": _summaries}
 """The channels of a search: each ranks evidence rows for a query. A further sense is one function and one line."""

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from vagent.configs import SearchSettings
 from vagent.errors import LibraryError
+from vagent.index.recorded import of_pictures, sort
 from vagent.index.store import Ids, Store, Vectors, VectorState
 
 _log = logging.getLogger("vagent.index.vectors")
@@ -36,7 +37,6 @@ _CARD_SCRATCH = 64 << 20  # bytes to calculate in on a graphics card; FAISS woul
 _CARD_HITS = 2048  # rows that FAISS finds on a graphics card at once, at most
 _RECALL = 0.99  # part of the true ten nearest that an approximate index must find
 _PROBES = 256  # queries by which that is measured
-_VISUAL = "visual "  # begins the recorded names of models whose vectors are of pictures
 _SAVED_SHARE = 0.1  # new vectors, as a part of all, after which the file is written anew
 
 
@@ -55,17 +55,6 @@ class _Manifest:
     nprobe: int  # 0: exact
     size: int
     sha256: str
-
-
-def recorded(model: str) -> str:
-    """Under which name the library keeps the vectors that a model made of pictures: the same model may embed texts
-    too, which is another set of vectors."""
-    return _VISUAL + model
-
-
-def of_pictures(model: str) -> bool:
-    """Whether a recorded name is one of a model whose vectors are of pictures."""
-    return model.startswith(_VISUAL)
 
 
 class VectorIndex:
@@ -170,7 +159,7 @@ class VectorIndex:
             self._state = state
 
     def _refuse_others(self) -> None:
-        others = [name for name in self._store.embedding_models() if of_pictures(name) == of_pictures(self.model)]
+        others = [name for name in self._store.embedding_models() if sort(name) == sort(self.model)]
         if others:
             sense = "visual" if of_pictures(self.model) else "embeddings"
             raise LibraryError(

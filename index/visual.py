@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from vagent.errors import MediaError
 from vagent.index.job import Job
+from vagent.index.recorded import recorded
 from vagent.index.records import Evidence
-from vagent.index.vectors import recorded
 from vagent.tools.media.frames import unjpeg
 from vagent.tools.time import Span
 from vagent.tools.visual import Image, VisualEngine

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.errors import LibraryError
+from vagent.index.columns import to_json
 from vagent.index.database import Database
 from vagent.index.store.evidence import Ids
 
@@ -88,6 +89,15 @@ class VectorRows(Database):
             except (ValueError, TypeError) as error:
                 raise self._corrupt(f"a vector has the wrong length: {error}") from error
 
+    def vectors_of(self, model: str, ids: Sequence[int]) -> dict[int, Vectors]:
+        """The vectors that the model has of some evidence, by its id."""
+        sql = (
+            "SELECT v.evidence, v.vector FROM vectors v JOIN embedding_models m ON m.id = v.model"
+            " WHERE m.name = ? AND v.evidence IN (SELECT value FROM json_each(?))"
+        )
+        wanted = to_json([int(number) for number in ids])
+        return dict(self._read(lambda row: (int(row[0]), _vector(row[1])), sql, (model, wanted)))
+
     def vector_state(self, model: str) -> VectorState | None:
         """Where the model's vectors stand; None where it has none and never had."""
         sql = (
@@ -108,10 +118,15 @@ class VectorRows(Database):
         return self._read(lambda row: str(row[0]), sql)
 
     def unembedded(self, model: str, limit: int, video: int | None = None) -> list[tuple[int, str]]:
-        """Evidence that has no vector of this model yet: ids and the texts to embed."""
+        """Evidence that has no vector of this model yet: ids and the texts to embed. Summaries are embedded apart."""
         sql = (
-            "SELECT e.id, e.text FROM evidence e WHERE (? IS NULL OR e.video = ?) AND trim(e.text) <> '' AND NOT EXISTS"
+            "SELECT e.id, e.text FROM evidence e WHERE (? IS NULL OR e.video = ?) AND trim(e.text) <> ''"
+            " AND e.kind <> 'summary' AND NOT EXISTS"
             " (SELECT 1 FROM vectors v JOIN embedding_models m ON m.id = v.model"
             "  WHERE v.evidence = e.id AND m.name = ?) ORDER BY e.id LIMIT ?"
         )
         return self._rows(sql, (video, video, model, limit))
+
+
+def _vector(blob: bytes) -> Vectors:
+    return np.frombuffer(blob, np.float16).astype(np.float32)

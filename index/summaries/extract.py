@@ -1,0 +1,130 @@
+"""The sentences that say most of a stretch: the central ones, each saying something that the others do not.
+
+Central is what many others are like, and those most that are central themselves (LexRank, Erkan and Radev 2004), and
+what is full of the words that the stretch uses more than the rest of the video. Which of them are taken is a trade of
+that against likeness to those already taken (MMR, Carbonell and Goldstein 1998).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vagent.index.summaries.material import Numbers, Sentence
+
+_DAMPING = 0.85  # part of the way that likeness goes on its own
+_ROUNDS = 60  # steps in which the centrality settles
+_LEAST = 0.1  # likeness below which two sentences have nothing to do with each other
+_SAID = 0.5  # how much centrality counts beside telling words
+_NEW = 0.5  # how much likeness to what is taken already counts against a sentence
+_LIKELY = range(6, 33)  # words of a sentence that can stand by itself
+_SLIDE = 3  # words that carry content, of on-screen text that can
+_ODD = 0.5  # factor on the centrality of one that is shorter or longer
+_ASKED = 0.7  # ... that is a question
+_LEANING = 0.75  # ... that begins as if it went on from another
+_MEANT = 6  # words that carry content; a sentence of fewer is not the fuller for it
+_REPEATED = 0.9  # likeness from which a sentence says what has been said
+_WEAK = 0.5  # ... that was recognised by an unreliable engine
+_LEANS = frozenset(
+    "and but so or because then also it he she they this that these those there yes no okay ok well yeah right oh uh um"
+    " now which".split()
+)
+
+
+def central(sentences: Sequence[Sentence], everywhere: Mapping[str, int], count: int, most: int) -> list[Sentence]:
+    """The sentences that stand for a stretch, in order of time.
+
+    Args:
+        sentences: those of the stretch.
+        everywhere: how often each word stands in the whole video.
+        count: how many sentences, at most.
+        most: how many words they have together, at most; a first sentence that has more is taken all the same.
+    """
+    worth, alike = worths(sentences, everywhere), likeness(sentences)
+    taken: list[int] = []
+    left = most
+    while len(taken) < count:
+        fits = [at for at in range(len(sentences)) if at not in taken and (sentences[at].length <= left or not taken)]
+        if not fits:
+            break
+        same = {at: max((float(alike[at, other]) for other in taken), default=0.0) for at in fits}
+        best = max(fits, key=lambda at: ((1 - _NEW) * worth[at] - _NEW * same[at], -at))
+        if same[best] > _REPEATED:
+            break
+        taken.append(best)
+        left -= sentences[best].length
+    return [sentences[at] for at in sorted(taken)]
+
+
+def worths(sentences: Sequence[Sentence], everywhere: Mapping[str, int]) -> Numbers:
+    """How well each sentence stands for all of them, 0..1; the best has 1."""
+    if not sentences:
+        return np.zeros(0)
+    middle, told = _centrality(likeness(sentences)), _telling(sentences, everywhere)
+    form = np.array([_form(sentence) for sentence in sentences])
+    scored = (_SAID * middle / middle.max() + (1 - _SAID) * told / max(float(told.max()), 1e-9)) * form
+    return np.asarray(scored / max(float(scored.max()), 1e-9), np.float64)
+
+
+def _centrality(alike: Numbers) -> Numbers:
+    linked = np.where(alike < _LEAST, 0.0, alike)
+    sums = linked.sum(axis=1)
+    ways = linked / np.maximum(sums[:, None], 1e-12)
+    size = len(alike)
+    rank = np.full(size, 1 / size)
+    for _ in range(_ROUNDS):
+        rank = (1 - _DAMPING) / size + _DAMPING * (rank @ ways + rank[sums <= 0].sum() / size)
+    return np.asarray(rank, np.float64)
+
+
+def _telling(sentences: Sequence[Sentence], everywhere: Mapping[str, int]) -> Numbers:
+    """How full each sentence is of words that stand here more often than elsewhere."""
+    here = Counter(word for sentence in sentences for word in sentence.words)
+    size, rest = here.total(), sum(everywhere.values()) - here.total()
+    weights = {}
+    for word, count in here.items():
+        gain = 1.0
+        if rest > 0:
+            elsewhere = (max(0, everywhere.get(word, 0) - count) + 0.5) / (rest + 1)
+            gain = max(0.0, math.log((count + 0.5) / (size + 1) / elsewhere))
+        weights[word] = math.sqrt(count) * gain
+    full = [
+        sum(weights[word] for word in set(sentence.words)) / math.sqrt(max(len(sentence.words), _MEANT))
+        for sentence in sentences
+    ]
+    return np.array(full)
+
+
+def likeness(sentences: Sequence[Sentence]) -> Numbers:
+    """How alike every two sentences are, 0..1: by meaning where all were embedded, else by their words."""
+    held = [sentence.vector for sentence in sentences if sentence.vector is not None]
+    if held and len(held) == len(sentences):
+        vectors = np.stack(held)
+        return np.clip(vectors @ vectors.T, 0.0, 1.0)
+    return _shared_words(sentences)
+
+
+def _shared_words(sentences: Sequence[Sentence]) -> Numbers:
+    """Cosines of the words' counts, rare words weighing more."""
+    spread = Counter(word for sentence in sentences for word in set(sentence.words))
+    numbers = {word: at for at, word in enumerate(sorted(spread))}
+    counts = np.zeros((len(sentences), len(numbers)))
+    for row, sentence in enumerate(sentences):
+        for word, count in Counter(sentence.words).items():
+            counts[row, numbers[word]] = count * math.log(1 + len(sentences) / spread[word])
+    counts /= np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-12)
+    return np.asarray(counts @ counts.T, np.float64)
+
+
+def _form(sentence: Sentence) -> float:
+    """A factor for how well a sentence stands by itself, whatever it says."""
+    spoken = sentence.text.split()
+    first = spoken[0].strip(",.;:!?\"'“”‘’").casefold() if spoken else ""
+    slide = sentence.heading is not None and len(sentence.words) >= _SLIDE
+    factor = 1.0 if sentence.length in _LIKELY or slide else _ODD
+    factor *= _ASKED if sentence.text.endswith("?") else 1.0
+    factor *= _LEANING if first in _LEANS else 1.0
+    return factor * (_WEAK if sentence.weak else 1.0)
