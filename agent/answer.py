@@ -34,7 +34,7 @@ def compose(state: State, context: Context) -> Answer:
         probability = draft.probability
         if answered:
             # What is counted or denied is only so as far as was gone through.
-            text = " ".join(filter(None, (text, draft.coverage and coverage_in_words(draft.coverage), draft.notice)))
+            text = " ".join(filter(None, (text, coverage_in_words(draft.coverage) if draft.coverage else "", draft.notice)))
     citations = _citations(draft, quotes, shelf) if answered else ()
     return Answer(
         question=state["question"],
@@ -45,7 +45,7 @@ def compose(state: State, context: Context) -> Answer:
         citations=citations,
         searched=searched,
         steps=tuple(state.get("steps", [])),
-        engines=_engines(context, shelf),
+        engines=_engines(context, shelf, state.get("gone", False)),
         leads=() if answered else tuple(_citation(q, shelf) for q in (draft.quotes or draft.leads)[:3]),
     )
 
@@ -58,14 +58,15 @@ def turn(state: State, given: Answer) -> Turn:
     return Turn(state["asked"], state["question"], given.text, given.answered, draft.short, tuple(spans), given.choice)
 
 
-def _engines(context: Context, shelf: Shelf) -> dict[str, str]:
+def _engines(context: Context, shelf: Shelf, gone: bool) -> dict[str, str]:
     """What took part: the driver, the answerer, the models of the question, and what made the evidence."""
     choice, _ = context.index.engines.get("embeddings")
     named = {
-        "driver": context.driver.name,
+        "driver": f"{context.driver.name}, then rules" if gone else context.driver.name,
         "answerer": "extractive",
         "embeddings": choice.name,
         "videollm": "off" if context.videollm is None else context.videollm.name,
+        "chat": "off" if context.chat is None else safe(context.chat.revision),
     }
     made: dict[str, list[str]] = {}
     for line in shelf.all_lines:

@@ -7,13 +7,16 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from vagent.agent.drivers.llm import LLM
 from vagent.agent.drivers.policy import Policy
 from vagent.agent.evidence.index import Index
 from vagent.agent.look import Looker
 from vagent.agent.records import Answer, Event, Started
 from vagent.agent.state import Call, Context, Driver
 from vagent.configs import Settings
-from vagent.errors import QuestionError
+from vagent.errors import EngineUnavailable, QuestionError
+from vagent.tools.chat import ChatModel
+from vagent.tools.engines import Choice
 
 if TYPE_CHECKING:
     from vagent.agent.chats import Thread
@@ -31,6 +34,7 @@ def ask(
     start: float | None = None,
     end: float | None = None,
     videollm: Looker | None = None,
+    chat: ChatModel | None = None,
     driver: Driver | None = None,
     thread: Thread | None = None,
 ) -> Answer:
@@ -42,15 +46,17 @@ def ask(
         choices: options, with or without their letters; one is chosen by evidence, or none.
         start, end: seconds; nothing outside is used.
         videollm: an engine that can look at pictures; None: the one that the index's settings choose, if any.
-        driver: what chooses the steps; None: rules.
+        chat: a chat model for the driver that asks one; None: the one that the index's settings choose, if any.
+        driver: what chooses the steps; None: the one that the settings choose.
         thread: the chat that the question belongs to; None: it stands by itself.
 
     Raises:
         QuestionError: an empty or oversized question, no videos, or options that cannot be told apart.
+        EngineUnavailable: the settings want a chat model to choose the steps, and none can run here.
     """
     events = stream(
-        index, question, videos=videos, choices=choices, start=start, end=end, videollm=videollm, driver=driver,
-        thread=thread,
+        index, question, videos=videos, choices=choices, start=start, end=end, videollm=videollm, chat=chat,
+        driver=driver, thread=thread,
     )  # fmt: skip
     return next(event for event in events if isinstance(event, Answer))
 
@@ -64,6 +70,7 @@ def stream(
     start: float | None = None,
     end: float | None = None,
     videollm: Looker | None = None,
+    chat: ChatModel | None = None,
     driver: Driver | None = None,
     thread: Thread | None = None,
 ) -> Iterator[Event]:
@@ -75,7 +82,9 @@ def stream(
         raise QuestionError("there is no video to ask", hint="index one first: vagent index FILE")
     if videollm is None:
         _, videollm = index.engines.get("videollm")
-    context = Context(index, driver or Policy(), videollm)
+    if driver is None:
+        driver, chat = chosen(index, chat)
+    context = Context(index, driver, videollm, chat)
     given = {"asked": asked, "choices": options, "videos": tuple(videos), "start": start, "end": end}
     return _events(given, context, thread)
 
@@ -110,6 +119,36 @@ def _events(given: dict[str, Any], context: Context, thread: Thread | None) -> I
                 yield Started(call.name, dict(call.arguments))
             if "answer" in change:
                 yield replace(change["answer"], seconds={**spent, "total": perf_counter() - context.started})
+
+
+def chosen(index: Index, chat: ChatModel | None = None) -> tuple[Driver, ChatModel | None]:
+    """The driver that the settings choose, and the chat model that it asks.
+
+    Args:
+        chat: the model; None: the one that the settings choose, if any.
+
+    Raises:
+        EngineUnavailable: the settings want a chat model to choose the steps, and none can run here.
+    """
+    wanted = index.settings.agent.driver
+    if wanted == "policy":
+        return Policy(), None
+    if chat is None:
+        choice, chat = index.engines.get("chat")
+        check_chat(choice, index.settings)
+    return (Policy(), None) if chat is None else (LLM(), chat)
+
+
+def check_chat(choice: Choice, settings: Settings) -> None:
+    """Find out whether the driver that the settings ask for has the chat model that it needs.
+
+    Raises:
+        EngineUnavailable: it has none; the message says what would give it one.
+    """
+    if settings.agent.driver == "llm" and choice.engine is None:
+        fixes = dict.fromkeys(status.fix for status in choice.passed_over.values() if status.fix)
+        what = f"the driver llm needs a chat model: {choice.reason}"
+        raise EngineUnavailable(what, hint="; or ".join([*fixes, "let rules choose the steps: --driver policy"]))
 
 
 def checked(question: str, choices: Sequence[str] | None, settings: Settings) -> tuple[str, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
     understand -> decide -> retrieve -> decide ...
                          -> look     -> decide ...
+                         -> an answer that is proven, or not for the second time -> check
                          -> check    -> confirm -> check          (what was seen gets a second look)
                                      -> decide                    (once more, when nothing was found)
                                      -> answer
@@ -15,13 +16,16 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from vagent.agent import actions, budget, check, looks
+from vagent.agent import actions, budget, check, claims, looks
 from vagent.agent.actions.desk import Desk
 from vagent.agent.answer import compose, turn
+from vagent.agent.evidence.draft import Draft
 from vagent.agent.question.plan import understand as plan_for
 from vagent.agent.records import Step
 from vagent.agent.routes import choices, extract
-from vagent.agent.state import Call, Context, Observation, State
+from vagent.agent.routes.choices import Chosen
+from vagent.agent.state import Call, Claim, Context, Observation, State
+from vagent.prompts import fill
 from vagent.tools.chat import Message
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Graph:
     graph.add_edge(START, "understand")
     graph.add_edge("understand", "decide")
     graph.add_conditional_edges("decide", route_action)
-    graph.add_edge("retrieve", "decide")
+    graph.add_conditional_edges("retrieve", route_done)
     graph.add_edge("look_again", "decide")
     graph.add_conditional_edges("verify", route_checked)
     graph.add_edge("confirm", "verify")
@@ -69,7 +73,8 @@ def understand(state: State, runtime: Runtime[Context]) -> State:
     duration = max((index.video(v).duration for v in state["videos"]), default=0.0)
     question = state["asked"]
     plan = plan_for(question, videos=len(state["videos"]), duration=duration, choices=state.get("choices", ()))
-    return {"question": question, "plan": plan, "rounds": 0, "claim": None, "problem": "", "chosen": None}
+    return {"question": question, "plan": plan, "rounds": 0, "claim": None, "problem": "", "chosen": None,
+            "gone": False, "objections": 0}  # fmt: skip
 
 
 def decide(state: State, runtime: Runtime[Context]) -> State:
@@ -83,13 +88,14 @@ def decide(state: State, runtime: Runtime[Context]) -> State:
         "messages": list(decision.said),
         "thought": (decision.tokens, perf_counter() - started, decision.notices),
         **({"problem": decision.problem} if decision.problem else {}),
+        **({"gone": True} if decision.gone else {}),
     }
 
 
 def route_action(state: State) -> Literal["retrieve", "look_again", "verify"]:
     """Where the call is carried out; ``finish`` without an answer leaves it to the answerer."""
     call = state["call"]
-    if call.name == "finish" and not call.arguments and not call.problem:
+    if call.name == "finish" and not call.arguments and not call.problem and not call.id:
         return "verify"
     return "look_again" if call.name == "look" else "retrieve"
 
@@ -104,10 +110,25 @@ def look_again(state: State, runtime: Runtime[Context]) -> State:
     return _carried_out(state, runtime.context)
 
 
+def route_done(state: State) -> Literal["decide", "verify"]:
+    """An answer that the driver gave ends its search."""
+    return "decide" if state.get("claim") is None else "verify"
+
+
 def verify(state: State, runtime: Runtime[Context]) -> State:
-    """Draft an answer from what was found, and check it."""
-    context, plan = runtime.context, state["plan"]
-    shelf, leads = context.shelf(state), _leads(state)
+    """Draft an answer from what was found, and check it; what the driver answered is held against that."""
+    draft, chosen = _by_evidence(state, runtime.context)
+    if (claim := state.get("claim")) is not None:
+        judged = claims.judge(claim, state, runtime.context.shelf(state), draft, chosen)
+        draft, chosen = judged.draft, judged.chosen
+        if state.get("choices") and claim.answered and state["plan"].visual:
+            chosen, draft = looks.seen_to_be(state.get("looks", []), draft, chosen)
+    return {"draft": draft, "chosen": chosen, "rounds": state.get("rounds", 0) + 1}
+
+
+def _by_evidence(state: State, context: Context) -> tuple[Draft, Chosen | None]:
+    """What the evidence and the looks answer by themselves."""
+    plan, shelf, leads = state["plan"], context.shelf(state), _leads(state)
     draft = check.check(extract.draft(plan, shelf, leads), shelf)
     draft = looks.with_looks(draft, plan, state.get("looks", []))
     chosen = None
@@ -116,7 +137,7 @@ def verify(state: State, runtime: Runtime[Context]) -> State:
         chosen = choices.choose(plan, shelf, draft, options, leads)
         if chosen is None or plan.visual:
             chosen, draft = looks.seen_to_be(state.get("looks", []), draft, chosen)
-    return {"draft": draft, "chosen": chosen, "rounds": state.get("rounds", 0) + 1}
+    return draft, chosen
 
 
 def route_checked(state: State, runtime: Runtime[Context]) -> Literal["decide", "confirm", "answer"]:
@@ -125,7 +146,7 @@ def route_checked(state: State, runtime: Runtime[Context]) -> Literal["decide", 
         return "answer"
     if looks.unconfirmed(state["draft"], state.get("looks", [])) is not None and _may_look(state, runtime.context):
         return "confirm"
-    nothing = not state["draft"].text and state.get("chosen") is None
+    nothing = not state["draft"].text and state.get("chosen") is None and state.get("claim") is None
     return "decide" if nothing and state["rounds"] < 2 and state["plan"].task != "file" else "answer"
 
 
@@ -156,7 +177,10 @@ def _may_look(state: State, context: Context) -> bool:
 def _carried_out(state: State, context: Context) -> State:
     """What comes of the call, as an update of the state."""
     call, started = state["call"], perf_counter()
-    seen: Observation = actions.carry_out(call, Desk(state, context))
+    seen = actions.carry_out(call, Desk(state, context))
+    objection = "" if seen.answer is None else _objection(seen.answer, state, context)
+    if objection:
+        seen = Observation(f"not proven: {objection}", fill("driver_unproven", problem=objection).strip())
     tokens, seconds, notices = state["thought"]
     step = Step(
         call.name, dict(call.arguments), seen.result, seconds + perf_counter() - started,
@@ -166,11 +190,25 @@ def _carried_out(state: State, context: Context) -> State:
         "moments": list(seen.moments),
         "looks": list(seen.looks),
         "shown": list(seen.shown),
-        "messages": [Message("tool", seen.text, call=call.id)] if call.id else [],
+        "messages": [Message("tool", seen.text, call=call.id)] if call.id else _told(objection, seen),
         "steps": [step],
         **({"problem": seen.problem} if seen.problem else {}),
         **({"claim": seen.answer} if seen.answer is not None else {}),
+        **({"objections": state.get("objections", 0) + 1} if objection else {}),
     }
+
+
+def _objection(claim: Claim, state: State, context: Context) -> str:
+    """What of an answer is not proven. The driver is told once, while there is a step left to do better."""
+    left = context.index.settings.agent.steps - len(state.get("steps", [])) - 1
+    if state.get("objections") or left < 1 or budget.spent_out(state, context):
+        return ""
+    return claims.judge(claim, state, context.shelf(state), *_by_evidence(state, context)).problem
+
+
+def _told(objection: str, seen: Observation) -> list[Message]:
+    """An objection to an answer that no call of a tool gave."""
+    return [Message("user", seen.text)] if objection else []
 
 
 def _leads(state: State) -> list[int]:

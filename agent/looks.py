@@ -57,7 +57,7 @@ def verdict(looks: Sequence[Seen]) -> Verdict | None:
     second = next(
         (x for x in looks if x.again and x.video == said[best].video and x.span.touches(said[best].span)), None
     )
-    confirmed = None if second is None else _alike(bags[best], set(content(second.text, frame=True)), empty=False)
+    confirmed = None if second is None else agree(said[best].text, second.text)
     return Verdict(said[best], votes[best] / len(said), len(said), second, confirmed)
 
 
@@ -101,6 +101,11 @@ def likeliest(looks: Sequence[Seen]) -> tuple[int, float, Seen] | None:
         return None
     best = means.index(first)
     return best, min(first, _SUREST), max(judged, key=lambda look: look.options[best])
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two looks say the same: most content words of the shorter one stand in the other."""
+    return _alike(set(content(one, frame=True)), set(content(other, frame=True)), empty=False)
 
 
 def unconfirmed(draft: Draft, looks: Sequence[Seen]) -> Seen | None:

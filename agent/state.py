@@ -47,6 +47,7 @@ class Decision:
     Attributes:
         said: messages that its conversation grew by.
         tokens: read and written by its model.
+        gone: its model is gone, and rules choose from here on.
     """
 
     call: Call
@@ -54,6 +55,7 @@ class Decision:
     tokens: int = 0
     notices: tuple[str, ...] = ()
     problem: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class State(TypedDict, total=False):
     steps: Annotated[list[Step], operator.add]
     thought: tuple[int, float, tuple[str, ...]]  # tokens, seconds and notices of the decision
     rounds: int
+    gone: bool  # the driver's model; rules go on
+    objections: int  # answers that were turned down because they were not proven
     claim: Claim | None
     draft: Draft
     chosen: Chosen | None

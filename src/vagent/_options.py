@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from vagent.errors import SettingsError
+
+if TYPE_CHECKING:
+    from vagent.configs import Settings
 
 
 class Preset(StrEnum):
@@ -15,6 +20,14 @@ class Preset(StrEnum):
     quick = "quick"
     standard = "standard"
     deep = "deep"
+
+
+class Driver(StrEnum):
+    """Who chooses the steps of a question, as the command line lists them."""
+
+    auto = "auto"
+    policy = "policy"
+    llm = "llm"
 
 
 class Sense(StrEnum):
@@ -55,6 +68,62 @@ UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="T", help="Use nothing after this time: no spoilers.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
+DriverOption = Annotated[
+    Driver | None,
+    typer.Option("--driver", help="Who chooses the steps: rules (policy), a chat model (llm), or what is there."),
+]
 SaveOption = Annotated[bool, typer.Option("--save", help="Keep the answer, for `vagent replay` to go over it again.")]
 NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Ask models afresh even what they were asked before.")]
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A video file or a folder of videos.")]
+
+
+def chosen_settings(
+    library: Path | None,
+    preset: Preset | None,
+    engine: list[str] | None,
+    find: list[str] | None = None,
+    driver: Driver | None = None,
+) -> Settings:
+    """The settings that options ask for; an engine that does not exist or cannot run is told now, not an hour later.
+
+    Raises:
+        SettingsError: an engine that does not exist, or a setting that makes no sense.
+        EngineUnavailable: an engine that cannot run here; no chat model for the driver that asks one.
+    """
+    from vagent import configs
+    from vagent.agent.ask import check_chat
+    from vagent.tools.engines import SENSES, choose
+    from vagent.tools.objects import check_find
+
+    engines = _engines(engine)
+    given: dict[str, Any] = {
+        "preset": preset.value if preset else None,
+        "engines": engines or None,
+        "library": str(library) if library else None,
+        "objects": {"find": find},
+        "agent": {"driver": driver.value if driver else None},
+    }
+    settings = configs.load(given)
+    if find and settings.engines.objects == "off" and not engines.get("objects"):
+        # A preset leaves objects out, but here is something to look for.
+        settings = configs.load({**given, "engines": {**engines, "objects": "auto"}})
+    for sense in SENSES:
+        if getattr(settings.engines, sense) != "auto":
+            choose(sense, settings)
+    if driver is not None:
+        check_chat(choose("chat", settings), settings)
+    if find:
+        check_find(settings)
+    return settings
+
+
+def _engines(pairs: list[str] | None) -> dict[str, str]:
+    from vagent.tools.engines import SENSES
+
+    chosen: dict[str, str] = {}
+    for pair in pairs or []:
+        sense, sign, name = pair.partition("=")
+        if not sign or sense not in SENSES:
+            raise SettingsError("not an engine choice", pair, allowed=[f"{sense}=NAME" for sense in SENSES])
+        chosen[sense] = name
+    return chosen

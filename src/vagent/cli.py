@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vagent._model_commands import models_app
 from vagent._options import (
+    Driver,
+    DriverOption,
     EngineOption,
     FindOption,
     FromOption,
@@ -25,6 +26,7 @@ from vagent._options import (
     Sense,
     SourceArgument,
     UntilOption,
+    chosen_settings,
 )
 from vagent.errors import QuestionError, SettingsError, SourceError, VagentError
 
@@ -64,6 +66,7 @@ def ask(
     chat: Annotated[
         str | None, typer.Option("--chat", metavar="NAME", help="Go on with the chat of this name, or begin it.")
     ] = None,
+    driver: DriverOption = None,
     save: SaveOption = False,
     no_cache: NoCacheOption = False,
     json: JsonOption = False,
@@ -79,7 +82,7 @@ def ask(
     from vagent import _chat, _progress, _render, _replay, _steps
 
     source, question = _whom(source, question, library)
-    with _open(library, preset, engine, find) as opened:
+    with _open(library, preset, engine, find, driver) as opened:
         if question is not None:
             opened.check(question, choices)
         if source is not None:
@@ -133,11 +136,6 @@ def replay(
 def index(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files and folders of videos.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be indexed, and index nothing.")] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side. Default: what suits."),
-    ] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Also try what is in quarantine.")] = False,
     json: JsonOption = False,
     find: FindOption = None,
     engine: EngineOption = None,
@@ -146,18 +144,21 @@ def index(
 ) -> None:
     """Index videos, so that questions about them are answered in seconds.
 
-    Can be stopped at any time and goes on where it was. Files that are up to date cost next to nothing. A file that
-    cannot be indexed never stops the others; it is left alone until it changes (see `vagent list --problems`).
+    Can be stopped at any time and goes on where it was. Files that are up to date cost next to nothing.
     """
-    from vagent import _indexing, _render
+    from vagent import _progress, _render
 
     with _open(library, preset, engine, find) as opened:
         if dry_run:
             plan = opened.plan(paths)
             typer.echo(_render.as_json_lines(plan) if json else _render.plan(plan))
             return
-        through = _indexing.run(opened, paths, workers=workers, retry=retry, json=json)
-    if not through:
+        with _progress.bar(enabled=not json) as on_progress:
+            reports = opened.add(paths, progress=on_progress)
+        _progress.tell(reports)
+        typer.echo(_render.as_json_lines(map(_render.report, reports)) if json else _render.reports(reports))
+        failed = sum(report.status == "failed" for report in reports)
+    if failed:
         raise typer.Exit(1)
 
 
@@ -205,21 +206,11 @@ def show(
 
 
 @app.command("list")
-def list_videos(
-    problems: Annotated[
-        bool, typer.Option("--problems", help="List the files that cannot be indexed instead, and why.")
-    ] = False,
-    json: JsonOption = False,
-    library: LibraryOption = None,
-) -> None:
+def list_videos(json: JsonOption = False, library: LibraryOption = None) -> None:
     """List the videos of the library."""
-    from vagent import _indexing, _render
+    from vagent import _render
 
     with _open(library) as opened:
-        if problems:
-            found = _indexing.problems(opened)
-            _print(_render.as_json_lines(found) if json else _indexing.listing(found))
-            return
         rows = [_render.listed(opened.index, video) for video in opened.videos()]
         _print(_render.as_json_lines(rows) if json else _render.listing(rows, opened.folder))
 
@@ -239,11 +230,73 @@ def doctor(json: JsonOption = False, engine: EngineOption = None, preset: Preset
     """Tell what works on this machine, which engine each sense takes and why, and what would make it better."""
     from vagent import _doctor, _render
 
-    findings = _doctor.examine(_settings(None, preset, engine))
+    findings = _doctor.examine(chosen_settings(None, preset, engine))
     typer.echo(_render.as_json(findings) if json else _render.doctor(findings))
 
 
+models_app = typer.Typer(no_args_is_help=False, help="List, fetch and locate the models that vagent can use.")
 app.add_typer(models_app, name="models")
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, json: JsonOption = False) -> None:
+    """List, fetch and locate the models that vagent can use; without a command: list."""
+    if context.invoked_subcommand is None:
+        models_list(json=json)
+
+
+@models_app.command("list")
+def models_list(
+    sense: Annotated[
+        str | None, typer.Argument(metavar="[SENSE]", help="Only the models of this sense, or 'find'.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the models that vagent knows: size, licence, where they lie, and which suit this machine."""
+    from vagent import _models, _render, configs
+
+    settings = configs.load()
+    rows = _models.listing(settings, sense)
+    typer.echo(_render.as_json(rows) if json else _render.models(rows, _models.recommended(settings)))
+
+
+@models_app.command("pull")
+def models_pull(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Models, hub ids, senses or sets; none: what suits this machine."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be fetched, and fetch nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Fetch models. Goes on where it stopped; what is complete costs a glance.
+
+    They go to the folder VAGENT_MODELS, or else to the hub's cache (HF_HOME); HF_ENDPOINT names a mirror.
+    """
+    from vagent import _fetching, _models, _render, configs
+
+    settings = configs.load()
+    rows = _models.plan(names or [], settings)
+    if not dry_run:
+        typer.echo("\n".join(_models.told(rows)), err=True)
+        with _fetching.bar(enabled=not json) as on_fetch:
+            rows = list(_models.pull(rows, settings, on_fetch))
+        typer.echo("".join(f"notice: {notice}\n" for notice in _models.lacking(rows, settings)), err=True, nl=False)
+    _print(_render.as_json(rows) if json else _render.pulled(rows))
+    if any(row["status"] == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+@models_app.command("path")
+def models_path(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A model or hub id; none: the folder where models are put.")
+    ] = None,
+) -> None:
+    """Print the folder of a model."""
+    from vagent import _models, configs
+
+    typer.echo(str(_models.path(name, configs.load())))
 
 
 @app.command()
@@ -321,50 +374,19 @@ def _exists(source: str) -> bool:
         return False
 
 
-def _overrides(preset: Preset | None, engine: list[str] | None) -> dict[str, Any]:
-    from vagent.tools.engines import SENSES
-
-    chosen: dict[str, str] = {}
-    for pair in engine or []:
-        sense, sign, name = pair.partition("=")
-        if not sign or sense not in SENSES:
-            raise SettingsError("not an engine choice", pair, allowed=[f"{sense}=NAME" for sense in SENSES])
-        chosen[sense] = name
-    return {"preset": preset.value if preset else None, "engines": chosen or None}
-
-
-def _settings(
-    library: Path | None, preset: Preset | None, engine: list[str] | None, find: list[str] | None = None
-) -> Any:
-    from vagent import configs
-    from vagent.tools.engines import SENSES, choose
-    from vagent.tools.objects import check_find
-
-    given = {**_overrides(preset, engine), "library": str(library) if library else None, "objects": {"find": find}}
-    settings = configs.load(given)
-    if find and settings.engines.objects == "off" and not (given["engines"] or {}).get("objects"):
-        # A preset leaves objects out, but here is something to look for.
-        settings = configs.load({**given, "engines": {**(given["engines"] or {}), "objects": "auto"}})
-    for sense in SENSES:
-        if getattr(settings.engines, sense) != "auto":
-            choose(sense, settings)  # an engine that does not exist or cannot run is told now, not an hour later
-    if find:
-        check_find(settings)
-    return settings
-
-
 @contextmanager
 def _open(
     library: Path | None,
     preset: Preset | None = None,
     engine: list[str] | None = None,
     find: list[str] | None = None,
+    driver: Driver | None = None,
 ) -> Iterator[Library]:
     from vagent import _fetching
     from vagent.sdk import Library
     from vagent.tools.weights.download import watch
 
-    settings = _settings(library, preset, engine, find)
+    settings = chosen_settings(library, preset, engine, find, driver)
     opened = Library.from_settings(settings)
     try:
         with watch(_fetching.plain()):  # an engine asked for by name may have to fetch its model first
