@@ -6,7 +6,8 @@
     │   ├── MediaError           a file that cannot be decoded as video or audio
     │   ├── TimeError            a time or a span that makes no sense
     │   ├── QuestionError        an empty or oversized question or query
-    │   └── SettingsError        an unknown preset, key or value
+    │   ├── SettingsError        an unknown preset, key or value
+    │   └── BundleError          an exported library that is damaged, forged or too new
     ├── EngineError
     │   ├── EngineUnavailable    known, but it cannot run here now
     │   └── EngineFailed         it ran and broke
@@ -25,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
+    "BundleError",
     "EngineError",
     "EngineFailed",
     "EngineUnavailable",
@@ -112,6 +114,10 @@ class QuestionError(InputError):
 
 class SettingsError(InputError):
     """An unknown preset, key or value."""
+
+
+class BundleError(InputError):
+    """An exported library that cannot be imported: damaged, forged, or written by a newer vagent."""
 
 
 class EngineError(VagentError):
