@@ -34,7 +34,8 @@ def compose(state: State, context: Context) -> Answer:
         probability = draft.probability
         if answered:
             # What is counted or denied is only so as far as was gone through.
-            text = " ".join(filter(None, (text, coverage_in_words(draft.coverage) if draft.coverage else "", draft.notice)))
+            reach = coverage_in_words(draft.coverage) if draft.coverage else ""
+            text = " ".join(filter(None, (text, reach, draft.notice)))
     citations = _citations(draft, quotes, shelf) if answered else ()
     return Answer(
         question=state["question"],

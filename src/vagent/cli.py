@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vagent._model_commands import models_app
 from vagent._options import (
     Driver,
     DriverOption,
@@ -136,6 +137,11 @@ def replay(
 def index(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files and folders of videos.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be indexed, and index nothing.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side. Default: what suits."),
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Also try what is in quarantine.")] = False,
     json: JsonOption = False,
     find: FindOption = None,
     engine: EngineOption = None,
@@ -144,21 +150,18 @@ def index(
 ) -> None:
     """Index videos, so that questions about them are answered in seconds.
 
-    Can be stopped at any time and goes on where it was. Files that are up to date cost next to nothing.
+    Can be stopped at any time and goes on where it was. Files that are up to date cost next to nothing. A file that
+    cannot be indexed never stops the others; it is left alone until it changes (see `vagent list --problems`).
     """
-    from vagent import _progress, _render
+    from vagent import _indexing, _render
 
     with _open(library, preset, engine, find) as opened:
         if dry_run:
             plan = opened.plan(paths)
             typer.echo(_render.as_json_lines(plan) if json else _render.plan(plan))
             return
-        with _progress.bar(enabled=not json) as on_progress:
-            reports = opened.add(paths, progress=on_progress)
-        _progress.tell(reports)
-        typer.echo(_render.as_json_lines(map(_render.report, reports)) if json else _render.reports(reports))
-        failed = sum(report.status == "failed" for report in reports)
-    if failed:
+        through = _indexing.run(opened, paths, workers=workers, retry=retry, json=json)
+    if not through:
         raise typer.Exit(1)
 
 
@@ -206,11 +209,21 @@ def show(
 
 
 @app.command("list")
-def list_videos(json: JsonOption = False, library: LibraryOption = None) -> None:
+def list_videos(
+    problems: Annotated[
+        bool, typer.Option("--problems", help="List the files that cannot be indexed instead, and why.")
+    ] = False,
+    json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
     """List the videos of the library."""
-    from vagent import _render
+    from vagent import _indexing, _render
 
     with _open(library) as opened:
+        if problems:
+            found = _indexing.problems(opened)
+            _print(_render.as_json_lines(found) if json else _indexing.listing(found))
+            return
         rows = [_render.listed(opened.index, video) for video in opened.videos()]
         _print(_render.as_json_lines(rows) if json else _render.listing(rows, opened.folder))
 
@@ -234,69 +247,7 @@ def doctor(json: JsonOption = False, engine: EngineOption = None, preset: Preset
     typer.echo(_render.as_json(findings) if json else _render.doctor(findings))
 
 
-models_app = typer.Typer(no_args_is_help=False, help="List, fetch and locate the models that vagent can use.")
 app.add_typer(models_app, name="models")
-
-
-@models_app.callback(invoke_without_command=True)
-def models(context: typer.Context, json: JsonOption = False) -> None:
-    """List, fetch and locate the models that vagent can use; without a command: list."""
-    if context.invoked_subcommand is None:
-        models_list(json=json)
-
-
-@models_app.command("list")
-def models_list(
-    sense: Annotated[
-        str | None, typer.Argument(metavar="[SENSE]", help="Only the models of this sense, or 'find'.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """List the models that vagent knows: size, licence, where they lie, and which suit this machine."""
-    from vagent import _models, _render, configs
-
-    settings = configs.load()
-    rows = _models.listing(settings, sense)
-    typer.echo(_render.as_json(rows) if json else _render.models(rows, _models.recommended(settings)))
-
-
-@models_app.command("pull")
-def models_pull(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[NAME...]", help="Models, hub ids, senses or sets; none: what suits this machine."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be fetched, and fetch nothing.")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Fetch models. Goes on where it stopped; what is complete costs a glance.
-
-    They go to the folder VAGENT_MODELS, or else to the hub's cache (HF_HOME); HF_ENDPOINT names a mirror.
-    """
-    from vagent import _fetching, _models, _render, configs
-
-    settings = configs.load()
-    rows = _models.plan(names or [], settings)
-    if not dry_run:
-        typer.echo("\n".join(_models.told(rows)), err=True)
-        with _fetching.bar(enabled=not json) as on_fetch:
-            rows = list(_models.pull(rows, settings, on_fetch))
-        typer.echo("".join(f"notice: {notice}\n" for notice in _models.lacking(rows, settings)), err=True, nl=False)
-    _print(_render.as_json(rows) if json else _render.pulled(rows))
-    if any(row["status"] == "failed" for row in rows):
-        raise typer.Exit(1)
-
-
-@models_app.command("path")
-def models_path(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A model or hub id; none: the folder where models are put.")
-    ] = None,
-) -> None:
-    """Print the folder of a model."""
-    from vagent import _models, configs
-
-    typer.echo(str(_models.path(name, configs.load())))
 
 
 @app.command()
