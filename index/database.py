@@ -70,6 +70,7 @@ class Database:
         self._handles: weakref.WeakSet[_Handle] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
+        self._identity: tuple[int, int] | None = None
         self._prepare()
 
     def __enter__(self) -> Self:
@@ -109,6 +110,8 @@ class Database:
         handle = self._handle()
         connection = handle.connection
         inner = handle.depth > 0
+        if not inner:
+            self._still_there()
         with self._errors():
             connection.execute(f"SAVEPOINT level_{handle.depth}" if inner else "BEGIN IMMEDIATE")
         handle.depth += 1
@@ -169,7 +172,9 @@ class Database:
                     schema.prepare(connection, self.file)
                 else:
                     schema.check(connection, self.file)
-            if self.file.stat().st_size <= _CHECKED_BYTES:
+            status = self.file.stat()
+            self._identity = (status.st_dev, status.st_ino)
+            if status.st_size <= _CHECKED_BYTES:
                 self._check_pages()
         except BaseException:
             self.close()
@@ -192,7 +197,18 @@ class Database:
             self._local.handle = handle
         return handle
 
+    def _still_there(self) -> None:
+        """SQLite goes on writing to a file that has been deleted or replaced, and nobody would ever see the rows."""
+        try:
+            status = self.file.stat()
+        except OSError:
+            status = None
+        if self._identity is not None and (status is None or (status.st_dev, status.st_ino) != self._identity):
+            hint = "put it back, or index the videos again"
+            raise StorageError("the library was deleted or replaced while it was in use", str(self.file), hint=hint)
+
     def _connect(self) -> sqlite3.Connection:
+        self._still_there()
         connection = sqlite3.connect(
             self._address(), uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
         )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from vagent.errors import SourceError
 
+_log = logging.getLogger("vagent.index.sources")
+
 VIDEO_SUFFIXES = frozenset(
     """.3g2 .3gp .amv .asf .avi .divx .dv .f4v .flv .gxf .h264 .h265 .hevc .ivf .m1v .m2t .m2ts .m2v .m4v .mjpeg .mjpg
     .mkv .mov .mp4 .mpe .mpeg .mpg .mpv .mts .mxf .nsv .nut .ogm .ogv .qt .rm .rmvb .tod .ts .vob .vro .webm .wmv .wtv
     .y4m""".split()
+)
+_MAGIC = (  # place and bytes by which files tell that they are videos, for those that have no name to tell it
+    *((4, b"ftyp"), (4, b"moov"), (0, b"\x1a\x45\xdf\xa3"), (8, b"AVI "), (0, b"FLV\x01"), (0, b"OggS")),
+    *((0, b"\x00\x00\x01\xba"), (0, b"\x00\x00\x01\xb3"), (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
 )
 _UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".!ut", ".partial")
 
@@ -19,8 +26,9 @@ _UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".!ut", ".partial")
 def video_files(source: Path) -> list[Path]:
     """The files that ``source`` stands for: itself, or the videos in the folder and all folders below it, in order.
 
-    Hidden files, unfinished downloads and loops of links are left out. A file named by itself may be anything that
-    decodes, sound alone included.
+    Videos are told by how their names end, and those whose names end in nothing by how they begin. Hidden files,
+    unfinished downloads and loops of links are left out. A file named by itself may be anything that decodes, sound
+    alone included.
 
     Raises:
         SourceError: nothing there, no permission, or a folder without videos.
@@ -42,7 +50,7 @@ def video_files(source: Path) -> list[Path]:
 
 def _walk(folder: Path) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
-    for at, folders, files in os.walk(folder, followlinks=True):
+    for at, folders, files in os.walk(folder, followlinks=True, onerror=_tell):
         status = Path(at).stat()
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()  # a link that leads back up
@@ -51,5 +59,23 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(at, name)
-            if not name.startswith(".") and path.suffix.lower() in VIDEO_SUFFIXES and not name.endswith(_UNFINISHED):
+            if name.startswith(".") or name.endswith(_UNFINISHED):
+                continue
+            if path.suffix.lower() in VIDEO_SUFFIXES or (not path.suffix and _begins_like_a_video(path)):
                 yield path
+
+
+def _tell(error: OSError) -> None:
+    """A folder that cannot be read must not hide that there may be videos in it."""
+    _log.warning("a folder is left out, since it cannot be read: %s", error)
+
+
+def _begins_like_a_video(path: Path) -> bool:
+    try:
+        if not path.is_file():  # a pipe would wait for whoever writes into it
+            return False
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:  # whoever cannot read it cannot index it either, and nothing says that it is a video
+        return False
+    return any(head.startswith(mark, at) for at, mark in _MAGIC)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,24 @@ def test_a_folder_stands_for_the_videos_below_it(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     assert video_files(tmp_path) == [tmp_path / "a/c.mp4", tmp_path / "a/g.webm", tmp_path / "b.MKV"]
+
+
+def test_names_without_an_ending_are_told_by_how_the_file_begins(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"\0\0\0\x20ftypisom")
+    (tmp_path / "matroska").write_bytes(b"\x1a\x45\xdf\xa3\x01")
+    (tmp_path / "README").write_text("ftyp")
+    (tmp_path / "empty").touch()
+    (tmp_path / "notes.txt").write_bytes(b"\0\0\0\x20ftypisom")
+    os.mkfifo(tmp_path / "pipe")
+    assert video_files(tmp_path) == [tmp_path / "film", tmp_path / "matroska"]
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read anything")
+def test_a_folder_that_cannot_be_read_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "locked").mkdir(mode=0)
+    assert video_files(tmp_path) == [tmp_path / "a.mp4"]
+    assert "locked" in caplog.text
 
 
 def test_a_file_stands_for_itself_whatever_its_name(tmp_path: Path) -> None:

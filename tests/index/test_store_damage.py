@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vagent.errors import LibraryCorruptError, LibraryError, LibraryVersionError
+from vagent.errors import LibraryCorruptError, LibraryError, LibraryVersionError, StorageError
 from vagent.index import schema
 from vagent.index.records import Clip, Evidence, Shot
 from vagent.index.store import Filters, Lease, StageState, Store
@@ -157,6 +157,33 @@ def test_no_library_to_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match=r"there is no library.*vagent index"):
         Store(tmp_path / "nowhere", write=False)
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_library_deleted_while_it_is_in_use_is_noticed_before_anything_is_written(
+    tmp_path: Path, replaced: bool
+) -> None:
+    with Store(tmp_path / "library") as store:
+        video = store.add_video("a", "/a", 1, 1, 1.0, {}).id
+        for path in (tmp_path / "library").glob("library.db*"):
+            path.unlink()
+        if replaced:
+            Store(tmp_path / "library").close()
+        with pytest.raises(StorageError, match="deleted or replaced while it was in use"):
+            store.add_evidence([Evidence(video, Span(0, 1), "subtitle", "into the void")])
+        problem: list[BaseException] = []
+
+        def elsewhere() -> None:
+            try:
+                store.videos()
+            except StorageError as error:
+                problem.append(error)
+
+        thread = threading.Thread(target=elsewhere)  # its connection is made only now
+        thread.start()
+        thread.join()
+        assert problem
+    assert (tmp_path / "library" / "library.db").exists() == replaced
 
 
 # ---------------------------------------------------------------------- versions
