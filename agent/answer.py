@@ -6,7 +6,7 @@ from vagent.agent.check import confidence
 from vagent.agent.evidence.draft import Draft, Quote
 from vagent.agent.evidence.phrases import at, coverage_in_words, says, searched_in_words
 from vagent.agent.evidence.shelf import Shelf
-from vagent.agent.records import Answer, Citation, Searched
+from vagent.agent.records import Answer, Citation, Covered, Searched
 from vagent.agent.routes.choices import letters, without_label
 from vagent.agent.state import Context, State, Turn
 from vagent.tools.safe import safe
@@ -38,13 +38,15 @@ def compose(state: State, context: Context) -> Answer:
             text = " ".join(filter(None, (text, reach, draft.notice)))
     citations = _citations(draft, quotes, shelf) if answered else ()
     return Answer(
-        question=state["question"],
+        question=state["asked"],
+        understood=state["question"],
         text=text,
         answered=answered,
         choice=choice,
         confidence=probability,
         citations=citations,
         searched=searched,
+        coverage=tuple(Covered(shelf.video(c.video).path, c.span, c.kind, c.every, c.gaps) for c in draft.coverage),
         steps=tuple(state.get("steps", [])),
         engines=_engines(context, shelf, state.get("gone", False)),
         leads=() if answered else tuple(_citation(q, shelf) for q in (draft.quotes or draft.leads)[:3]),

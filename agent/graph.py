@@ -20,6 +20,7 @@ from vagent.agent import actions, budget, check, claims, looks
 from vagent.agent.actions.desk import Desk
 from vagent.agent.answer import compose, turn
 from vagent.agent.evidence.draft import Draft
+from vagent.agent.question.follow import resolve
 from vagent.agent.question.plan import understand as plan_for
 from vagent.agent.records import Step
 from vagent.agent.routes import choices, extract
@@ -68,13 +69,14 @@ def limit(steps: int) -> int:
 
 
 def understand(state: State, runtime: Runtime[Context]) -> State:
-    """Work out what is asked."""
+    """Work out what is asked; in a chat, with what was asked and answered before."""
     index = runtime.context.index
-    duration = max((index.video(v).duration for v in state["videos"]), default=0.0)
-    question = state["asked"]
-    plan = plan_for(question, videos=len(state["videos"]), duration=duration, choices=state.get("choices", ()))
-    return {"question": question, "plan": plan, "rounds": 0, "claim": None, "problem": "", "chosen": None,
-            "gone": False, "objections": 0}  # fmt: skip
+    resolved = resolve(state["asked"], state.get("turns", []))
+    videos = tuple(v for v in state["videos"] if v not in resolved.elsewhere) or state["videos"]
+    duration = max((index.video(v).duration for v in videos), default=0.0)
+    plan = plan_for(resolved.question, videos=len(videos), duration=duration, choices=state.get("choices", ()))
+    fresh: State = {"rounds": 0, "claim": None, "problem": "", "chosen": None, "gone": False, "objections": 0}
+    return {**fresh, "question": resolved.question, "videos": videos, "plan": plan}
 
 
 def decide(state: State, runtime: Runtime[Context]) -> State:

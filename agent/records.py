@@ -61,6 +61,33 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
+class Covered:
+    """One sense that went through a stretch of one video.
+
+    Attributes:
+        every: seconds between two pictures that it was shown; None where it took in everything.
+        gaps: stretches that could not be decoded.
+    """
+
+    video: str
+    span: Span
+    kind: str
+    every: float | None = None
+    gaps: tuple[Span, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that ``ask --json`` prints for one sense of one video."""
+        return {
+            "video": self.video,
+            "start": round(self.span.start, 3),
+            "end": round(self.span.end, 3),
+            "kind": self.kind,
+            "every": self.every,
+            "gaps": [[round(gap.start, 3), round(gap.end, 3)] for gap in self.gaps],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One thing the agent did: the action's name, its arguments and what came of it, in words.
 
@@ -109,11 +136,14 @@ class Answer:
     """An answer with the moments that prove it, or the honest word that the video does not show it.
 
     Attributes:
+        question: as it was asked.
+        understood: the question as it stands by itself, where a chat left something out.
         text: the answer in words, safe to print on a terminal.
         answered: False when what was searched does not support an answer; ``text`` then says what was searched.
         choice: letter of the chosen option (``A`` is the first), or None.
         confidence: 0..1.
         citations: best first; none when ``answered`` is False.
+        coverage: what each sense went through, where the answer counts or denies something.
         leads: the nearest that was found when ``answered`` is False; not a proof of anything.
         run: name of the run under which the answer is saved, or None.
         remarks: what whoever reads it should know beside what the steps tell.
@@ -130,6 +160,8 @@ class Answer:
     engines: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     leads: tuple[Citation, ...] = ()
+    understood: str = ""
+    coverage: tuple[Covered, ...] = ()
     run: str | None = None
     remarks: tuple[str, ...] = ()
 
@@ -142,12 +174,14 @@ class Answer:
         """The object that ``ask --json`` prints; JSON values only."""
         return {
             "question": self.question,
+            **({"understood": self.understood} if self.understood not in ("", self.question) else {}),
             "answer": self.text,
             "answered": self.answered,
             "choice": self.choice,
             "confidence": round(self.confidence, 3),
             "citations": [c.to_dict() for c in self.citations],
             "searched": [s.to_dict() for s in self.searched],
+            **({"coverage": [c.to_dict() for c in self.coverage]} if self.coverage else {}),
             "steps": [s.to_dict() for s in self.steps],
             "engines": dict(self.engines),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},

@@ -70,6 +70,8 @@ def answer(given: Answer) -> str:
     lines = [_paragraph(paragraph) for paragraph in given.text.splitlines()]
     if given.choice:
         lines.insert(0, f"{given.choice}.")
+    if given.understood not in ("", given.question):
+        lines.insert(0, _paragraph(f"({safe(given.understood)})"))
     many = len({c.video for c in (*given.citations, *given.leads)}) > 1
     for title, citations in (("Evidence", given.citations), ("Nearest, but no proof", given.leads)):
         if citations:

@@ -99,3 +99,20 @@ def test_what_a_file_of_chats_holds_cannot_run_code(index: MemoryIndex, tmp_path
     serde = thread.checkpointer.serde
     assert not isinstance(serde.loads_typed(("msgpack", evil)), Path)
     chats.close()
+
+
+def test_a_question_may_leave_out_what_was_asked_before(index: MemoryIndex) -> None:
+    held = rows("subtitle", [(1.0, 3.0, "The baker pays the bill."), (4.0, 6.0, "Good night, Anna.")])
+    held += rows("subtitle", [(7.0, 9.0, "Anna takes the last tram home.")])
+    index = MemoryIndex(held, embedder=minilm())
+    thread = Chats(None).thread("a")
+    ask(index, "Who pays the bill?", videos=[1], thread=thread)
+    answer = ask(index, "And what is said after that?", videos=[1], thread=thread)
+    assert answer.question == "And what is said after that?"
+    assert answer.understood != answer.question
+    assert "Good night, Anna." in answer.text
+    assert answer.to_dict()["understood"] == answer.understood
+    alone = ask(index, "Who takes the last tram home?", videos=[1], thread=thread)
+    assert alone.understood == alone.question
+    assert "understood" not in alone.to_dict()
+    assert [turn.resolved for turn in thread.turns()][1] == answer.understood
