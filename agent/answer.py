@@ -112,7 +112,7 @@ def _not_answered(draft: Draft, searched: tuple[Searched, ...], shelf: Shelf, op
     if draft.leads or draft.quotes:
         nearest = (draft.quotes or draft.leads)[0]
         parts.append(f"The nearest found, which does not answer it: {_plain(nearest)}")
-    return " ".join(part for part in parts if part)
+    return " ".join(dict.fromkeys(part for part in parts if part))
 
 
 def _plain(quote: Quote) -> str:
