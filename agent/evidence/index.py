@@ -73,6 +73,10 @@ class Index(Protocol):
         """Which stretch of each video the index covers, and by which senses."""
         ...
 
+    def summaries(self, video: int) -> list[Evidence]:
+        """Summaries of one video: rows of kind ``summary``, the whole first; made when they are first asked for."""
+        ...
+
     def describe(self, video: int) -> Mapping[str, Any]:
         """Facts of the file: container, size, tracks, subtitles."""
         ...

@@ -22,6 +22,7 @@ ENGINE = "engine"
 """Method under which it is written down which engine a sense takes."""
 
 _MOMENTS = TypeAdapter(list[Moment])
+_ROWS = TypeAdapter(list[Evidence])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,12 @@ class RecordedIndex:
     ) -> Sequence[Covered]:
         """Which stretch of each video the index covers, and by which senses."""
         return self._index.searched(videos, start, end)
+
+    def summaries(self, video: int) -> list[Evidence]:
+        """Summaries of one video. A chat model may have to write them first, so they are written down too."""
+        return self._calls.one(
+            self._seat, "summaries", {"video": video}, _ROWS, lambda: self._index.summaries(video), local=True
+        )
 
     def describe(self, video: int) -> Mapping[str, Any]:
         """Facts of the file."""

@@ -22,6 +22,7 @@ from vagent.agent.state import Turn
 from vagent.configs import Settings
 from vagent.errors import SourceError, VagentError
 from vagent.index.library import VideoLibrary
+from vagent.index.recorded import sort
 from vagent.tools.safe import safe
 
 _COMPARED = ("text", "answered", "choice", "confidence", "citations", "leads", "searched")
@@ -142,7 +143,7 @@ def inputs(library: VideoLibrary, videos: Sequence[int], taken: Mapping[str, str
         prompts={file.name: digest(file.read_text(encoding="utf-8")) for file in sorted(prompts, key=lambda x: x.name)},
         engines=dict(taken),
         videos=tuple(_state(library, video) for video in videos),
-        vectors={model: store.generation(model) for model in store.embedding_models()},
+        vectors={name: store.generation(name) for name in store.embedding_models() if sort(name) != "summaries"},
     )
 
 
@@ -219,7 +220,14 @@ def _states(library: VideoLibrary, run: Run) -> tuple[VideoState, ...]:
 
 def _state(library: VideoLibrary, number: int) -> VideoState:
     video, store = library.video(number), library.store
-    held = digest([video.duration, store.counts(number), store.stages(number)])
+    # Summaries are made when they are first asked for, and nothing else rests on them.
+    counts = {kind: count for kind, count in store.counts(number).items() if kind != "summary"}
+    stages = {
+        name: (stage.fingerprint, stage.status, stage.cursor)
+        for name, stage in store.stages(number).items()
+        if name != "summaries"
+    }
+    held = digest([video.duration, counts, stages])
     return VideoState(id=video.id, fingerprint=video.fingerprint, path=video.path, state=held)
 
 

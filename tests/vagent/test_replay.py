@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import shutil
 import sys
 import time
@@ -21,11 +22,14 @@ from tests.vagent.conftest import Outcome, card
 from tests.vagent.test_lightness import loaded
 from vagent import Answer, Library, VideoAgent
 from vagent.agent.answer import compose
+from vagent.agent.runs.library import RecordedIndex
+from vagent.agent.runs.recorder import Player
 from vagent.errors import EngineFailed, SourceError
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence
 from vagent.tools import engines
 from vagent.tools.embeddings.minilm import MiniLM
+from vagent.tools.chat import ChatModel, Message, Reply, ToolCall
 from vagent.tools.engines import Status
 from vagent.tools.time import Span
 from vagent.tools.videollm import Frames, VideoLanguageModel
@@ -69,13 +73,42 @@ class Painter(VideoLanguageModel):
         return [-0.1 if listed[letter] == "blue" else -3.0 for letter in letters]
 
 
+class Clerk(ChatModel):
+    """Searches for the umbrella, and says what the first row of evidence says."""
+
+    name = "clerk"
+    named_only = True
+    asked: ClassVar[list[Sequence[Message]]] = []
+
+    @property
+    def revision(self) -> str:
+        return "clerk 1"
+
+    @property
+    def billions(self) -> float:
+        return 70.0
+
+    @classmethod
+    def check(cls, settings: Any) -> Status:
+        return Status(True, "it is always there")
+
+    def reply(self, messages: Sequence[Message], **_: Any) -> Reply:
+        self.asked.append(messages)
+        labels = re.findall(r"\[(e\d+)\][^\n]*umbrella", messages[-1].text)
+        wanted = {"answer": "“Maria forgot her umbrella.”", "evidence": labels[:1]} if labels else {"query": "umbrella"}
+        name, number = "finish" if labels else "search", len(self.asked)
+        return Reply("", (ToolCall(f"made-up-{number}", name, json.dumps(wanted)),), 100 * number, 7)
+
+
 @pytest.fixture(autouse=True)
 def _painter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(engines.ENGINES["videollm"], "painter", f"{__name__}:Painter")  # type: ignore[attr-defined]
+    monkeypatch.setitem(engines.ENGINES["chat"], "clerk", f"{__name__}:Clerk")  # type: ignore[attr-defined]
     engines._table.cache_clear()
     monkeypatch.setattr(Painter, "said", "A blue background.")
     monkeypatch.setattr(Painter, "version", 1)
     Painter.asked.clear()
+    Clerk.asked.clear()
     yield
     engines._table.cache_clear()
 
@@ -98,10 +131,12 @@ def no_models(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def forbid() -> None:
         for kind, name in [
+            (Clerk, "reply"),
             *((Painter, name) for name in ("answer", "score_choices", "__init__")),
             *((MiniLM, name) for name in ("embed", "embed_query")),
             (VideoLibrary, "search"),
             (VideoLibrary, "embed"),
+            (VideoLibrary, "summaries"),
         ]:
             monkeypatch.setattr(kind, name, refuse)
         monkeypatch.setattr(engines, "choose", refuse)
@@ -171,6 +206,23 @@ def test_a_look_that_failed_fails_again(library: Library, monkeypatch: pytest.Mo
     the_same(found.answer, answer)
 
 
+def test_what_a_chat_model_chose_is_replayed_and_kept(folder: Path, no_models: Callable[[], None]) -> None:
+    settings = {"engines": {**SENSES, "chat": "clerk"}, "agent": {"driver": "llm"}}
+    with Library(folder, settings=settings) as library:
+        answer = library.ask(UMBRELLA, save=True)
+        assert answer.engines["driver"].startswith("llm")
+        assert [step.action for step in answer.steps] == ["search", "finish"]
+        assert len(Clerk.asked) == 2
+        again = library.ask(UMBRELLA)
+        assert len(Clerk.asked) == 2
+        assert [step.tokens for step in again.steps] == [step.tokens for step in answer.steps]
+        emptied(library)
+        no_models()
+        found = library.replay(answer.run or "")
+        assert found.same, found.notices
+        the_same(found.answer, answer)
+
+
 def test_a_question_of_a_chat_is_replayed_with_what_came_before(
     library: Library, no_models: Callable[[], None]
 ) -> None:
@@ -219,6 +271,19 @@ def test_of_a_video_that_was_indexed_anew_the_saved_answer_is_shown(library: Lib
     the_same(found.answer, answer)
     assert not found.same
     assert f"{film.name} was removed from the library and indexed anew" in found.changed
+
+
+def test_summaries_that_were_made_since_change_nothing(library: Library, no_models: Callable[[], None]) -> None:
+    (video,) = library.videos()
+    answer = library.ask(UMBRELLA, save=True)
+    runs = library._runs
+    recorder = runs.recorder(save=True)
+    made = runs.index(recorder).summaries(video.id)
+    assert made and {row.kind for row in made} == {"summary"}
+    no_models()
+    found = library.replay(answer.run or "")
+    assert (found.same, found.changed) == (True, ())
+    assert RecordedIndex(library.index, Player(recorder.made)).summaries(video.id) == made
 
 
 def test_evidence_that_has_changed_is_told(library: Library, film: Path) -> None:
