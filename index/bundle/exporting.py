@@ -18,7 +18,7 @@ from vagent.index.bundle.contents import TRAVELLING, Row, Table
 from vagent.index.bundle.frames import gather
 from vagent.index.bundle.manifest import FORMAT, FRAMES, ROWS, Entry, Manifest, member
 from vagent.index.bundle.rows import write
-from vagent.index.bundle.steps import OnStep, Step, alone, disk
+from vagent.index.bundle.steps import BundleStep, OnStep, alone, disk
 from vagent.index.pictures import Pictures
 from vagent.index.records import Video
 from vagent.index.store import Store
@@ -99,7 +99,7 @@ def _write(
     wanted = [video for video in source.videos() if videos is None or video.fingerprint in videos]
     for done, video in enumerate(wanted):
         if on_step is not None:
-            on_step(Step("export", done, len(wanted), video.path))
+            on_step(BundleStep("export", done, len(wanted), video.path))
         with alone(source, holder, video.fingerprint) as free:
             if not free:
                 busy.append(video.path)
@@ -108,7 +108,7 @@ def _write(
         if entry is not None:
             entries.append(entry)
     if on_step is not None:
-        on_step(Step("export", len(wanted), len(wanted)))
+        on_step(BundleStep("export", len(wanted), len(wanted)))
     bundle.finish(
         Manifest(
             format=FORMAT,

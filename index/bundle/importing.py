@@ -15,7 +15,7 @@ from vagent.index.bundle.archive import Reader
 from vagent.index.bundle.frames import admit, place
 from vagent.index.bundle.manifest import FRAMES, ROWS, Entry
 from vagent.index.bundle.merging import Merger, Outcome
-from vagent.index.bundle.steps import OnStep, Step, alone, disk, held
+from vagent.index.bundle.steps import BundleStep, OnStep, alone, disk, held
 from vagent.index.pictures import Pictures
 from vagent.index.tables import VERSION
 
@@ -60,14 +60,14 @@ def import_library(folder: Path, file: Path, on_step: OnStep | None = None) -> M
         entries = bundle.manifest.videos
         _check_space(folder, library, entries)
         for done, entry in enumerate(bundle.unpack()):
-            _tell(on_step, Step("verify", done, len(entries), entry.path))
+            _tell(on_step, BundleStep("verify", done, len(entries), entry.path))
         library.prepare()
         outcomes: list[tuple[Entry, Outcome | None]] = []
         with _staged(folder) as staging:
             for done, entry in enumerate(bundle.unpack(staging)):
-                _tell(on_step, Step("merge", done, len(entries), entry.path))
+                _tell(on_step, BundleStep("merge", done, len(entries), entry.path))
                 outcomes.append((entry, _merge(library, holder, bundle.manifest.models, entry, staging)))
-        _tell(on_step, Step("merge", len(entries), len(entries)))
+        _tell(on_step, BundleStep("merge", len(entries), len(entries)))
     return _summary(outcomes)
 
 
@@ -123,7 +123,7 @@ def _staged(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(staging, ignore_errors=True)
 
 
-def _tell(on_step: OnStep | None, step: Step) -> None:
+def _tell(on_step: OnStep | None, step: BundleStep) -> None:
     if on_step is not None:
         on_step(step)
 

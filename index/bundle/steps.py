@@ -16,7 +16,7 @@ from vagent.index.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BundleStep:
     """How far a bundle is; ``done`` and ``total`` in videos.
 
     Attributes:
@@ -29,7 +29,7 @@ class Step:
     path: str = ""
 
 
-OnStep = Callable[[Step], object]
+OnStep = Callable[[BundleStep], object]
 
 
 @contextmanager

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vagent._video_agent import VideoAgent
     from vagent.agent.records import Answer, Citation, Searched, Started, Step
     from vagent.errors import VagentError
+    from vagent.index.bundle.exporting import Exported
+    from vagent.index.bundle.importing import Merged
     from vagent.index.job import Progress
     from vagent.index.pipeline import Report
     from vagent.index.records import Clip, Evidence, Moment, Shot, Video
@@ -26,7 +28,9 @@ __all__ = [
     "Citation",
     "Clip",
     "Evidence",
+    "Exported",
     "Library",
+    "Merged",
     "Moment",
     "Progress",
     "Report",
@@ -43,6 +47,8 @@ __all__ = [
 _HOMES = {
     "vagent.agent.records": ("Answer", "Citation", "Searched", "Started", "Step"),
     "vagent.errors": ("VagentError",),
+    "vagent.index.bundle.exporting": ("Exported",),
+    "vagent.index.bundle.importing": ("Merged",),
     "vagent.index.job": ("Progress",),
     "vagent.index.pipeline": ("Report",),
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),

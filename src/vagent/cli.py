@@ -29,6 +29,7 @@ from vagent._options import (
     UntilOption,
     chosen_settings,
 )
+from vagent._portable import export_library, import_library
 from vagent.errors import QuestionError, SettingsError, SourceError, VagentError
 
 if TYPE_CHECKING:
@@ -248,6 +249,8 @@ def doctor(json: JsonOption = False, engine: EngineOption = None, preset: Preset
 
 
 app.add_typer(models_app, name="models")
+app.command("export-library")(export_library)
+app.command("import-library")(import_library)
 
 
 @app.command()

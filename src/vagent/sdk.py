@@ -19,6 +19,10 @@ from vagent.agent.state import Turn
 from vagent.errors import LibraryError, SourceError, TimeError
 from vagent.index.batch.listeners import OnReport
 from vagent.index.batch.standing import OnStanding
+from vagent.index.bundle import exporting, importing
+from vagent.index.bundle.exporting import Exported
+from vagent.index.bundle.importing import Merged
+from vagent.index.bundle.steps import OnStep
 from vagent.index.job import Progress
 from vagent.index.library import VideoLibrary
 from vagent.index.pipeline import Report
@@ -175,6 +179,32 @@ class Library:
         for video in found:
             self._index.remove(video)
         return found
+
+    def export(
+        self, file: str | Path, sources: Iterable[str | Path] | None = None, *, progress: OnStep | None = None
+    ) -> Exported:
+        """Write the library into one file, to move it or to merge it with another; the videos are not in it.
+
+        Args:
+            sources: only the videos that these files and folders stand for.
+            progress: told before each video.
+
+        Raises:
+            SourceError: a source of which nothing is in the library.
+            StorageError: the file cannot be written, or something else lies there.
+        """
+        videos = None if sources is None else [v.fingerprint for source in sources for v in self.find(source)]
+        return exporting.export_library(self.folder, Path(file).expanduser(), videos, progress)
+
+    def merge(self, file: str | Path, *, progress: OnStep | None = None) -> Merged:
+        """Merge an exported library into this one: nothing is lost, nothing is there twice.
+
+        Raises:
+            SourceError: the file cannot be read.
+            BundleError: it is damaged, forged or of a newer vagent.
+            LibraryError: this library cannot be written, or another process merges into it.
+        """
+        return importing.import_library(self.folder, Path(file).expanduser(), progress)
 
     def search(
         self,

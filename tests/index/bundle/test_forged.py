@@ -391,7 +391,7 @@ def test_a_bundle_that_changes_between_verifying_and_merging_is_found_out(
     shutil.copy(bundle, path)
     whole = path.read_bytes()
 
-    def spoil(step: importing.Step) -> None:
+    def spoil(step: importing.BundleStep) -> None:
         if step.phase == "verify" and step.done == 1:
             with path.open("r+b") as stream:
                 stream.write(b"\0" * (len(whole) // 2))

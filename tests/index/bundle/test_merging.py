@@ -14,7 +14,7 @@ from tests.index.bundle.samples import FULL, Film, Stage, content, film, mark, m
 from vagent.errors import LibraryBusyError, StorageError
 from vagent.index.bundle.exporting import export_library
 from vagent.index.bundle.importing import import_library
-from vagent.index.bundle.steps import Step
+from vagent.index.bundle.steps import BundleStep
 from vagent.index.records import Evidence
 from vagent.index.store import Filters, Store
 from vagent.tools.time import Span
@@ -213,7 +213,7 @@ class TestOthers:
         source = library(tmp_path / "a", film("a"), film("b"), film("c"))
         with Store(source) as store:
 
-            def change(step: Step) -> None:
+            def change(step: BundleStep) -> None:
                 if step.done == 1:  # the first is in the bundle
                     store.add_evidence([Evidence(video, Span(50, 51), "summary", "late") for video in (1, 2)])
                     store.remove_video(3)
@@ -226,7 +226,7 @@ class TestOthers:
 
     def test_progress_is_told(self, tmp_path: Path) -> None:
         source = library(tmp_path / "a", film("a"), film("b"))
-        steps: list[Step] = []
+        steps: list[BundleStep] = []
         export_library(source, tmp_path / "out", None, steps.append)
         import_library(tmp_path / "b", tmp_path / "out", steps.append)
         assert [(step.phase, step.done, step.total) for step in steps] == [
@@ -263,7 +263,7 @@ class TestFiles:
         export_library(source, out)
         before = out.read_bytes()
 
-        def stop(step: Step) -> None:
+        def stop(step: BundleStep) -> None:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
