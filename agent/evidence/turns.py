@@ -19,6 +19,7 @@ _NO_NAME = frozenset(
     email is are was this that here there so but and or if then first second third finally namely means says said today
     following follows thing reason point idea fact rumour truth title name music song sound""".split()
 )
+_NARRATOR = frozenset("nar narr vo voiceover".split())
 _ROLES = frozenset(
     """narrator man woman boy girl host guest interviewer interviewee reporter presenter speaker teacher student
     lecturer professor doctor patient nurse waiter waitress customer driver officer captain pilot mother father child
@@ -48,6 +49,8 @@ def called(label: str) -> str:
     if label.isdigit():
         return f"speaker {label}"
     words = tokens(label)
+    if words and words[0] in _NARRATOR:
+        return "the narrator"
     if words and words[-1] in _ROLES:
         return f"the {label.lower()}"
     return label.title() if label.isupper() and len(label) > 2 else label

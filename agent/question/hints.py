@@ -101,6 +101,13 @@ def times_in(text: str) -> Span | None:
     return Span(seconds, seconds)
 
 
+def moments_in(text: str) -> list[float]:
+    """All single moments that an option names, in seconds; none where it names a stretch."""
+    if re.search(rf"(?:{_POINT}|{_SECONDS})\s*(?:-|–|to|until)\s*{_POINT}", text, re.I):
+        return []
+    return [_seconds(match.group()) for match in re.finditer(rf"(?<![\w.:]){_POINT}(?![a-z0-9])", text, re.I)]
+
+
 def clocks(text: str) -> list[float]:
     """All times written as on a clock ("0:12", "00:01:02.5"), in seconds, as they stand."""
     return [_seconds(match.group()) for match in re.finditer(rf"(?<![\w:]){_CLOCK}(?![\w:])", text)]

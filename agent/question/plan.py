@@ -12,6 +12,7 @@ from vagent.agent.question import anchors, patterns, people
 from vagent.agent.question.anchors import Relation
 from vagent.agent.question.answer_types import STRICT, TYPE_WORDS, AnswerType, expected_type
 from vagent.agent.question.hints import TimeHint, quotes, time_hint
+from vagent.agent.question.lettering import own_letters
 from vagent.index.records import Kind
 
 QuestionKind = Literal["speech", "text", "visual", "sound", "any"]
@@ -59,6 +60,7 @@ class Plan:
         event: the anchor is something that happens, found by the clock; else the neighbour in a list.
         pairs: the two events that the answer lies between; several readings of one question.
         speaker: whose words are asked for.
+        labels: the letters that the options bring along, where they do.
         never: the question says that something is not there; "yes" then means that it is not.
     """
 
@@ -85,6 +87,7 @@ class Plan:
     pairs: tuple[tuple[str, str], ...] = ()
     speaker: str | None = None
     never: bool = False
+    labels: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> tuple[Kind, ...] | None:
@@ -139,6 +142,7 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
         event=beside is not None and beside.event,
         pairs=pairs,
         speaker=people.speaker(asked),
+        labels=own_letters(choices),
         never=patterns.NEVER.search(asked) is not None,
     )
 

@@ -29,7 +29,6 @@ _MANNER = re.compile(
 _CUE = 0.15  # what a word of cause or manner adds to a passage's score
 _BELOW = 0.45  # score that a further moment may have less than the best
 _RELATED = 0.25  # weighted share of the question's words that must stand in or near a further moment
-_MATTER = 0.5  # the same for the best moment, where it gives no cause
 _SINGLE = 0.55  # most that a passage without any such word can be sure of
 
 
@@ -47,10 +46,6 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     quotes = tuple(dict.fromkeys(quote_of(r.passage, shelf) for r in chosen))
     if len(chosen) == 1 and (steps := _meanwhile(plan, shelf, best)):
         quotes = (*quotes, *steps)
-    if not any(_told(cue, r) for r in chosen) and best.support.coverage < _MATTER:
-        nearest = tuple(quote_of(r.passage, shelf) for r in distinct(ranked, -1.0, QUOTES))
-        missing = "What was indexed speaks of something related, but not of that."
-        return Draft(missing=missing, leads=nearest, probability=min(plain.probability, ENOUGH / 2))
     if any(_told(cue, r) for r in chosen):
         probability = best.support.probability
         text = ""
