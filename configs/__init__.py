@@ -85,6 +85,13 @@ class IndexSettings(_Section):
     least_patience: _Positive
 
 
+class SyncSettings(_Section):
+    """What is done with files that moved, came back in another encoding, or went. Times in seconds."""
+
+    relink: Literal["ask", "always", "never"]
+    quiet: Annotated[float, Field(ge=0.05, le=60)]
+
+
 class SubtitleSettings(_Section):
     """Which subtitles are read, and when they are good enough to do without speech recognition."""
 
@@ -251,6 +258,7 @@ class Settings(_Section):
     engines: Engines
     media: MediaSettings
     index: IndexSettings
+    sync: SyncSettings
     subtitles: SubtitleSettings
     speech: SpeechSettings
     text: TextSettings

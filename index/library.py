@@ -84,6 +84,7 @@ class VideoLibrary:
         on_progress: OnProgress | None = None,
         *,
         workers: int | None = None,
+        relink: Relink | None = None,
         retry: bool = False,
         on_standing: OnStanding | None = None,
         on_report: OnReport | None = None,
@@ -91,26 +92,35 @@ class VideoLibrary:
         """Index files and folders; what is up to date is left alone.
 
         One file is indexed in this process; several are in processes of their own, so that none that crashes or hangs
-        costs the others anything. A file that fails is reported, and left alone until it changes.
+        costs the others anything. A file that fails is reported, and left alone until it changes. A file that moved or
+        was copied is known by its content; a video of a folder whose file is gone is marked as missing.
 
         Args:
             sources: files and folders.
             on_progress: told a few times a second how far each file is.
             workers: how many processes; None: as the settings say.
+            relink: whether a film of the library that comes in another encoding takes over its index (``always``),
+                waits (``ask``) or is indexed (``never``); None: as the settings say.
             retry: also what is in quarantine.
             on_standing: told as often how far all files are together.
             on_report: told of each file that is through.
 
         Returns:
-            One report a file, in order.
+            One report a file, in order, then one for each video that is gone.
 
         Raises:
-            SourceError: a source names nothing.
+            SourceError: a source names nothing, or looks like a disk that is not mounted.
             StorageError, LibraryCorruptError, LibraryBusyError: the library itself fails, for instance because the disk
                 is full; what was committed stays.
         """
         listeners = Listeners(on_progress, on_standing, on_report)
-        return self._index(_files(sources), listeners, workers=workers, retry=retry)
+        named = [sources] if isinstance(sources, str | Path) else list(sources)
+        relink = relink or self.settings.sync.relink
+        plan = look_through(self.store, self.engines, named, patient=relink == "ask")
+        if on_report is not None:
+            for report in (*plan.settled.values(), *plan.gone):
+                on_report(report)
+        return plan.merged(self._index(plan.left, listeners, workers=workers, retry=retry, relink=relink))
 
     def prepare(
         self, source: Path | str, on_progress: OnProgress | None = None, *, again: bool = False
@@ -130,7 +140,8 @@ class VideoLibrary:
                 return []  # the file has gone, what it showed has not
             raise
         missing = files if again else [file for file in files if not self._ready(file)]
-        reports = self._index(missing, Listeners(on_progress))
+        # Whoever asks about this very file wants an answer from it, not a question back.
+        reports = self._index(missing, Listeners(on_progress), relink="never")
         errors = [report.error for report in reports if report.error is not None]
         if errors and len(errors) == len(files):
             raise errors[0]
@@ -141,25 +152,32 @@ class VideoLibrary:
         return known is not None and known.complete and known.path == str(file.resolve())
 
     def _index(
-        self, files: Sequence[Path], listeners: Listeners, *, workers: int | None = None, retry: bool = False
+        self,
+        files: Sequence[Path],
+        listeners: Listeners,
+        *,
+        relink: Relink,
+        workers: int | None = None,
+        retry: bool = False,
     ) -> list[Report]:
         if not files:
             return []
         run = self.store.start_run(self.settings.model_dump(mode="json"), {"files": [str(file) for file in files]})
         if len(files) == 1 and workers is None:
-            reports = [index_one(self._indexer, files[0], listeners, retry=retry)]
+            reports = [index_one(self._indexer(relink), files[0], listeners, retry=retry)]
         else:
             self.engines.close()  # their memory is the workers' now
-            spread = shares(self.settings, min(workers or self.settings.index.workers, len(files)))
+            sync = self.settings.sync.model_copy(update={"relink": relink})
+            settings = self.settings.model_copy(update={"sync": sync})
+            spread = shares(settings, min(workers or settings.index.workers, len(files)))
             reports = Batch(self.store, spread, listeners, retry=retry).run(files)
         self.store.finish_run(run, "done", Counter(report.status for report in reports))
         return reports
 
-    @property
-    def _indexer(self) -> FileIndexer:
+    def _indexer(self, relink: Relink) -> FileIndexer:
         if self._holder is None:
             self._holder = Holder(self.store)
-        return FileIndexer(self.store, self.engines, self._holder)
+        return FileIndexer(self.store, self.engines, self._holder, relink)
 
     def problems(self) -> list[Problem]:
         """The files in quarantine and those that failed, by path; what is gone from the disk is forgotten."""

@@ -20,6 +20,8 @@ from vagent.index.stages.speech import spans_of
 from vagent.index.stages.stage import Stage
 from vagent.index.store import Store
 from vagent.index.summaries import refresh
+from vagent.index.sync.marks import STAGE as MARK
+from vagent.index.sync.marks import Marks
 from vagent.index.visual import embed_pictures
 from vagent.tools.engines import Engines
 from vagent.tools.media import Frame, Gap, Item, MediaInfo
@@ -40,7 +42,9 @@ class Report:
     Attributes:
         status: ``indexed`` (something was done), ``unchanged`` (nothing had to be), ``quarantined`` (it cannot be
             indexed, and is left alone until it changes; see ``error``), ``failed`` (see ``error``; the next run tries
-            again), ``waiting`` (it is still being written), ``busy`` (another process is indexing it).
+            again), ``waiting`` (it is still being written), ``busy`` (another process is indexing it), ``alike`` (it
+            looks like another video, and waits for the user's word), ``relinked`` (it took over that one's index),
+            ``missing`` (the file is gone; what it showed is kept).
         counts: evidence rows per kind.
         engines: sense -> engine and revision.
         seconds: stage -> wall seconds of this run.
@@ -49,7 +53,7 @@ class Report:
     """
 
     path: str
-    status: Literal["indexed", "unchanged", "quarantined", "failed", "waiting", "busy"]
+    status: Literal["indexed", "unchanged", "quarantined", "failed", "waiting", "busy", "alike", "relinked", "missing"]
     video: Video | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     engines: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +96,7 @@ class VideoIndexer:
             VagentError: an engine or the disk failed; what was committed stays, and the next run goes on from there.
         """
         job = self._job
+        mark = Marks(job.engines).of(str(job.info.path.absolute()))
         with job.timed("subtitles"):
             found = job.subtitles = self._read_subtitles()
         with job.timed("scan"):
@@ -112,12 +117,17 @@ class VideoIndexer:
         with job.timed("summaries"):
             refresh(job)
         job.collect_notices()
-        job.store.update_video(job.video.id, complete=True)
+        counts = job.store.counts(job.video.id)
+        with job.store.transaction():
+            if job.guard is not None:
+                job.guard()
+            job.store.update_video(job.video.id, complete=True)
+            job.store.set_stage(job.video.id, MARK, mark, "done", 0.0, {"counts": counts, "engines": job.used})
         return Report(
             path=str(job.info.path),
             status="indexed" if job.worked else "unchanged",
             video=job.store.video(job.video.id),
-            counts=job.store.counts(job.video.id),
+            counts=counts,
             engines=job.used,
             seconds={name: round(value, 3) for name, value in job.seconds.items()},
             notices=tuple(job.notices),

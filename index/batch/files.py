@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -30,7 +31,8 @@ from vagent.index.job import OnProgress, Progress
 from vagent.index.pictures import Pictures
 from vagent.index.pipeline import Report, VideoIndexer
 from vagent.index.records import Video
-from vagent.index.store import Store
+from vagent.index.store import Place, Store
+from vagent.index.sync.newcomers import Newcomers, Relink
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe
 
@@ -47,13 +49,15 @@ class FileIndexer:
         store: the library's database.
         engines: the engines of this process, with the settings in force.
         holder: who takes the leases.
+        relink: what is done with a film of the library in another encoding; None: as the settings say.
     """
 
-    def __init__(self, store: Store, engines: Engines, holder: Holder) -> None:
+    def __init__(self, store: Store, engines: Engines, holder: Holder, relink: Relink | None = None) -> None:
         self._store = store
         self._engines = engines
         self._holder = holder
         self._settle = engines.settings.index.settle
+        self._newcomers = Newcomers(store, engines, relink or engines.settings.sync.relink)
 
     def index(self, file: Path, on_progress: OnProgress | None = None, *, retry: bool = False) -> Report:
         """Index a file, or say why not; what is up to date is left alone.
@@ -100,9 +104,14 @@ class FileIndexer:
             if not ours:
                 return busy(file)
             video = self._store.video(video.id)  # what another process did before the lock was ours
+            info = probe(file)
+            place = Place(str(file.resolve()), before.size, before.mtime_ns, video.id)
+            settled, told = self._newcomers.meet(file, video, info, place, self._alone)
+            if settled is not None:
+                return settled
             pictures = Pictures(self._store.folder / "frames", video.fingerprint)
             indexer = VideoIndexer(
-                *(self._store, video, probe(file), self._engines, pictures, on_progress),
+                *(self._store, video, info, self._engines, pictures, on_progress),
                 guard=lambda: self._holder.check(video.fingerprint),
             )
             try:
@@ -116,7 +125,7 @@ class FileIndexer:
                     self._store.remove_video(video.id)
                     pictures.remove()
                 return waiting(file, "it changed while it was indexed")
-            return report
+            return replace(report, notices=(*report.notices, told)) if told else report
 
     @contextmanager
     def _alone(self, video: Video) -> Iterator[bool]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vagent.index.job import Job
-from vagent.index.stages import objects, pictures, shots, sounds, speech, text
+from vagent.index.stages import objects, pictures, prints, shots, sounds, speech, text
 from vagent.index.stages.stage import Stage
 from vagent.tools.media import Track
 
 Planner = Callable[[Job, Track], Stage | None]
 
-VIDEO: Sequence[Planner] = (shots.plan, pictures.plan, text.plan, objects.plan)
+VIDEO: Sequence[Planner] = (shots.plan, pictures.plan, prints.plan_pictures, text.plan, objects.plan)
 """Stages that want the frames of the video track."""
 
-AUDIO: Sequence[Planner] = (speech.plan, sounds.plan)
+AUDIO: Sequence[Planner] = (speech.plan, prints.plan_loudness, sounds.plan)
 """Stages that want the sound of the audio track."""
 
 

@@ -12,13 +12,26 @@ from vagent.index.columns import StageState, Status
 from vagent.index.store.evidence import EvidenceRows, Ids
 from vagent.index.store.filters import Filters
 from vagent.index.store.leases import Lease, Leases
+from vagent.index.store.places import Place, Places
 from vagent.index.store.problems import Problem, Problems
 from vagent.index.store.progress import Actual, Progress
 from vagent.index.store.vectors import VectorRows, Vectors, VectorState
 from vagent.index.store.videos import Videos
 
-__all__ = ["Actual", "Filters", "Ids", "Lease", "Problem", "StageState", "Status", "Store", "VectorState", "Vectors"]
+__all__ = [
+    "Actual",
+    "Filters",
+    "Ids",
+    "Lease",
+    "Place",
+    "Problem",
+    "StageState",
+    "Status",
+    "Store",
+    "VectorState",
+    "Vectors",
+]
 
 
-class Store(Videos, Progress, EvidenceRows, VectorRows, Problems, Leases):
+class Store(Videos, Places, Progress, EvidenceRows, VectorRows, Problems, Leases):
     """The library in a folder; see ``Database`` for how it is opened."""

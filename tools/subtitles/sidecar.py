@@ -18,6 +18,8 @@ _FORMATS = {
     ".dfxp": "ttml", ".smi": "sami", ".sami": "sami", ".mpl": "mpl2", ".mpl2": "mpl2",
 }  # fmt: skip
 _PICTURES = {".idx": "vobsub", ".sup": "pgs"}
+SUFFIXES = (*_FORMATS, *_PICTURES)
+"""How the names of subtitle files end."""
 _FORCED = frozenset({"forced", "foreign", "signs"})
 _HEARING = frozenset({"sdh", "cc", "hoh"})
 _LARGEST = 32 * 1024 * 1024  # bytes; no film says that much

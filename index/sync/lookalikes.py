@@ -1,0 +1,140 @@
+"""Finds the video of the library that a new file is another encoding of."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vagent.configs import Settings
+from vagent.errors import VagentError
+from vagent.index.records import Video
+from vagent.index.store import Store
+from vagent.index.sync.matching import (
+    Match,
+    enough_scenes,
+    match,
+    rates,
+    sound_offset,
+    sounds_alike,
+)
+from vagent.index.sync.prints import Print
+from vagent.index.sync.proposals import Likeness
+from vagent.index.sync.refining import by_cuts
+from vagent.index.sync.sampling import Looks, looks, loudness
+from vagent.tools.media import MediaInfo
+from vagent.tools.media.probe import pick
+
+_log = logging.getLogger("vagent.index.sync.lookalikes")
+
+SHORTEST = 10.0
+"""Seconds of the shortest file that is compared: to index a shorter one costs less than to be wrong about it."""
+
+_TOGETHER = 64  # videos whose prints are in memory at once
+_SNAP = 0.02  # seconds below which an offset is none: half a frame
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a new file has to do with the videos of the library.
+
+    Attributes:
+        like: the film it is; None where it is none of them.
+        related: in words, the film that it shares many pictures with without being it.
+    """
+
+    like: Likeness | None = None
+    related: str | None = None
+
+
+@dataclass(slots=True)
+class Lookalikes:
+    """Compares new files with the videos that are indexed completely.
+
+    Args:
+        store: the library's database.
+        settings: the settings in force.
+    """
+
+    store: Store
+    settings: Settings
+
+    def find(self, info: MediaInfo) -> Found:
+        """What a file is another encoding of. Takes a moment where nothing in the library is about as long, else
+        seconds.
+
+        Raises:
+            LibraryError: the library cannot be read.
+        """
+        track = pick(info, "video", index=self.settings.media.video_track)
+        if track is None or info.duration is None or info.duration < SHORTEST:
+            return Found()
+        videos = self._candidates(info.duration)
+        if not videos:
+            return Found()
+        try:
+            seen = looks(info, track, self.settings)
+        except VagentError as error:  # indexing meets the same, and says so
+            _log.info("no samples of %s: %s", info.path, error)
+            return Found()
+        return self._compare(info, seen, videos)
+
+    def _candidates(self, duration: float) -> dict[int, Video]:
+        """The videos that a file of this length can be, those whose files are missing first."""
+        printed = self.store.printed("pictures")
+        videos = [v for v in self.store.videos() if v.complete and v.id in printed and rates(duration, v.duration)]
+        return {video.id: video for video in sorted(videos, key=lambda video: (video.missing is None, video.id))}
+
+    def _compare(self, info: MediaInfo, seen: Looks, videos: dict[int, Video]) -> Found:
+        assert info.duration is not None
+        matches = [
+            (video, found)
+            for video, stored in self._prints(videos)
+            if (found := match(seen, info.duration, stored, video.duration)) is not None
+        ]
+        matches.sort(key=lambda pair: (not pair[1].whole, pair[0].missing is None, -pair[1].share))
+        related = None
+        for video, found in matches:
+            like = self._confirmed(info, video, found) if found.whole else None
+            if like is not None:
+                return Found(like)
+            related = related or f"{found.share:.0%} of its pictures are those of {video.path}: another cut of it?"
+        return Found(None, related)
+
+    def _prints(self, videos: dict[int, Video]) -> Iterator[tuple[Video, Print]]:
+        numbers = list(videos)
+        for first in range(0, len(numbers), _TOGETHER):
+            found = self.store.prints_of("pictures", numbers[first : first + _TOGETHER])
+            for number in numbers[first : first + _TOGETHER]:
+                if number in found:
+                    yield videos[number], Print.from_bytes("pictures", found[number])
+
+    def _confirmed(self, info: MediaInfo, video: Video, found: Match) -> Likeness | None:
+        """Whether the sound agrees with the pictures, and the exact offset. A film dubbed is another: what is said in
+        it was indexed."""
+        heard = self._sound(info, video, found)
+        if heard is None and not enough_scenes(found):
+            return None
+        if heard is not None and not sounds_alike(heard[1]):
+            _log.info("%s looks like %s, but sounds otherwise (%.2f)", info.path, video.path, heard[1])
+            return None
+        guess = found if heard is None else found.moved(heard[0])
+        cuts = [shot.span.start for shot in self.store.shots(video.id) if shot.start_kind == "cut"]
+        exact = by_cuts(info, self.settings, cuts, guess)
+        offset = exact if exact is not None else guess.offset
+        if found.rate == 1.0 and abs(offset) < _SNAP:
+            offset = 0.0
+        sound = None if heard is None else round(heard[1], 3)
+        return Likeness(video.id, found.rate, round(offset, 3), round(found.share, 3), sound)
+
+    def _sound(self, info: MediaInfo, video: Video, found: Match) -> tuple[float, float] | None:
+        """Where the sound of the video is found in the file, and how alike it is; None where there is too little."""
+        media = self.settings.media
+        track = pick(info, "audio", index=media.audio_track, language=media.audio_language)
+        stored = self.store.prints_of("loudness", [video.id]).get(video.id)
+        if (track is None) != (stored is None):
+            return found.offset, -math.inf  # one of them is silent
+        if track is None or stored is None:
+            return None
+        return sound_offset(loudness(info, track, self.settings), Print.from_bytes("loudness", stored), found)

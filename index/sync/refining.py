@@ -1,0 +1,61 @@
+"""The exact offset between two encodings of a film, by where the cuts of one lie in the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from vagent.configs import Settings
+from vagent.index.sync.matching import Match
+from vagent.index.sync.sampling import frames, seekable
+from vagent.tools.media import MediaInfo, Track
+from vagent.tools.media.probe import pick
+
+_CUTS = 9  # cuts that are looked for
+_AROUND = 1.2  # seconds before and after the place where a cut is expected
+_SUDDEN = 4.0  # times the usual change from one frame to the next
+_CHANGE = 8.0  # grey levels
+_AGREE = 0.06  # seconds by which cuts of one film may differ: a frame and a half at 25 a second
+_ENOUGH = 3  # cuts that have to agree
+
+
+def by_cuts(info: MediaInfo, settings: Settings, cuts: Sequence[float], guess: Match) -> float | None:
+    """The offset that most cuts agree on; None where too few do.
+
+    Args:
+        info: the new file.
+        cuts: where the old film has cuts, seconds.
+        guess: how the new film lies over the old one, right to about a second.
+    """
+    track = pick(info, "video", index=settings.media.video_track)
+    if track is None or info.duration is None or not seekable(info):
+        return None
+    inside = [at for at in cuts if _AROUND < guess.rate * at + guess.offset < info.duration - _AROUND]
+    if len(inside) > _CUTS:
+        inside = [inside[i] for i in np.linspace(0, len(inside) - 1, _CUTS).round().astype(int)]
+    offsets = []
+    for at in inside:
+        expected = guess.rate * at + guess.offset
+        there = _cut_near(info, track, settings, expected)
+        if there is not None:
+            offsets.append(there - guess.rate * at)
+    if not offsets:
+        return None
+    near = [offset for offset in offsets if abs(offset - float(np.median(offsets))) <= _AGREE]
+    return float(np.mean(near)) if len(near) >= max(_ENOUGH, len(offsets) / 2) else None
+
+
+def _cut_near(info: MediaInfo, track: Track, settings: Settings, expected: float) -> float | None:
+    """When the picture changes most suddenly around a time; None where it does not."""
+    times, pictures = [], []
+    for frame in frames(info, track, settings, expected - _AROUND, expected + _AROUND):
+        times.append(frame.time)
+        pictures.append(frame.signature[0].astype(np.int16))
+    if len(times) < 3:
+        return None
+    changes = np.array([np.abs(b - a).mean() for a, b in pairwise(pictures)])
+    most = int(changes.argmax())
+    usual = float(np.median(changes))
+    return times[most + 1] if changes[most] >= max(_CHANGE, _SUDDEN * usual) else None
