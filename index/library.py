@@ -32,6 +32,8 @@ from vagent.index.sources import video_files
 from vagent.index.store import Problem, Store
 from vagent.index.summaries import fingerprint as fingerprint_of_summaries
 from vagent.index.summaries import summarise
+from vagent.index.sync.folders import look_through
+from vagent.index.sync.newcomers import Relink
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe
 from vagent.tools.time import Span, format_time
@@ -84,8 +86,8 @@ class VideoLibrary:
         on_progress: OnProgress | None = None,
         *,
         workers: int | None = None,
-        relink: Relink | None = None,
         retry: bool = False,
+        relink: Relink | None = None,
         on_standing: OnStanding | None = None,
         on_report: OnReport | None = None,
     ) -> list[Report]:
@@ -99,9 +101,9 @@ class VideoLibrary:
             sources: files and folders.
             on_progress: told a few times a second how far each file is.
             workers: how many processes; None: as the settings say.
+            retry: also what is in quarantine.
             relink: whether a film of the library that comes in another encoding takes over its index (``always``),
                 waits (``ask``) or is indexed (``never``); None: as the settings say.
-            retry: also what is in quarantine.
             on_standing: told as often how far all files are together.
             on_report: told of each file that is through.
 
