@@ -18,7 +18,8 @@ CLIPS = "clips"
 PICTURES = "pictures"
 """The stage whose results lie in a file of their own."""
 
-_KINDS: Mapping[str, tuple[str, ...]] = {**KINDS, "summaries": ("summary",)}
+_SUMMARIES = "summaries"
+_KINDS: Mapping[str, tuple[str, ...]] = {**KINDS, _SUMMARIES: ("summary",)}
 _OWNERS = {kind: stage for stage, kinds in _KINDS.items() for kind in kinds}
 
 
@@ -89,7 +90,8 @@ def choose(ours: Known, theirs: Known) -> Choice:
         clips=CLIPS in taken or (_loose(CLIPS, ours, theirs) and theirs.clips > 0 and not ours.clips),
         agreed=frozenset(kind for kind in theirs.kinds if _OWNERS.get(kind) in agreed),
         united=frozenset(kind for kind in theirs.kinds if _loose(_OWNERS.get(kind), ours, theirs)),
-        kept=tuple(sorted(both - agreed)),
+        # What summaries rest on are rows by their numbers, so that they never agree: nothing to tell anybody.
+        kept=tuple(sorted(both - agreed - {_SUMMARIES})),
         complete=_complete(ours, theirs, taken),
     )
 

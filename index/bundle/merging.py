@@ -258,16 +258,20 @@ class Merger(Staging):
     def _place(self, video: int, path: str | bytes) -> tuple[bool, str, bytes]:
         """How well a path serves as the one that is shown: files that are there before others, then the latest."""
         seen = self._rows("SELECT seen FROM paths WHERE path = ? AND video = ?", (path, video))
-        return Path(os.fsdecode(path)).exists(), seen[0][0] if seen else "", os.fsencode(path)
+        return _status(path) is not None, seen[0][0] if seen else "", os.fsencode(path)
 
 
 def _standing(path: str | bytes, seen: tuple[Any, ...]) -> tuple[bool, str, str, int, int]:
     """How well founded it is that a path is a video's: the file there is as it was seen, then the latest."""
     size, mtime_ns, when, fingerprint = seen
-    try:
-        status = Path(os.fsdecode(path)).stat()
-    except (OSError, ValueError):
-        here = False
-    else:
-        here = (status.st_size, status.st_mtime_ns) == (size, mtime_ns)
+    status = _status(path)
+    here = status is not None and (status.st_size, status.st_mtime_ns) == (size, mtime_ns)
     return here, when, fingerprint, size, mtime_ns
+
+
+def _status(path: str | bytes) -> os.stat_result | None:
+    """Of the file at a path, which may have been written down on a machine with other rules for paths."""
+    try:
+        return Path(os.fsdecode(path)).stat()
+    except (OSError, ValueError):
+        return None

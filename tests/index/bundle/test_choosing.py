@@ -72,6 +72,8 @@ def test_rows_that_no_stage_answers_for_are_united() -> None:
 def test_summaries_go_with_their_stage_too() -> None:
     theirs = known(kinds={"summary": 3}, summaries=State("s", "failed", 60.0, "2026"))
     assert choose(known(kinds={"summary": 2}), theirs).kinds == {"summary"}
+    choice = choose(known(summaries=done("rows 1 to 9")), known(kinds={"summary": 3}, summaries=done("rows 5 to 13")))
+    assert (choice.kinds, choice.united, choice.kept) == (frozenset(), frozenset(), ())
 
 
 def test_complete_is_what_one_side_says_and_the_other_has_not_begun_to_change() -> None:

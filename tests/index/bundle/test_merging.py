@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from vagent.index.bundle.exporting import export_library
 from vagent.index.bundle.importing import import_library
 from vagent.index.bundle.steps import BundleStep
 from vagent.index.records import Evidence
-from vagent.index.store import Filters, Store
+from vagent.index.store import Filters, Lease, Store
 from vagent.tools.time import Span
 
 
@@ -119,6 +120,13 @@ class TestOverlap:
         with Store(ours) as store:
             assert [store.paths(video.id) for video in store.videos()] == [[], ["/one.mp4"]]
 
+    def test_a_path_that_cannot_be_on_this_machine_is_no_obstacle(self, tmp_path: Path) -> None:
+        late = "2027-01-01T00:00:00Z"
+        source = library(tmp_path / "a", film("a", paths=((f"/{'long' * 2000}.mp4", late),)))
+        target = library(tmp_path / "b", film("a"))
+        assert merge(source, target).extended == 1
+        assert merge(source, target).extended == 0
+
     def test_what_was_indexed_more_deeply_there_is_taken_over(self, tmp_path: Path) -> None:
         source = library(tmp_path / "a", film("a", "subtitles", "captions", "clips"))
         target = library(tmp_path / "b", film("a", "subtitles", "clips"))
@@ -193,6 +201,22 @@ class TestOthers:
         assert content(target)[mark("a")] == before[mark("a")]
         merge(source, target)
         assert content(target)[mark("a")] == content(source)[mark("a")]
+
+    def test_leases_of_other_machines_are_respected_until_they_lapse(self, tmp_path: Path) -> None:
+        source, target = library(tmp_path / "a", film("a")), library(tmp_path / "b", Film("a", {"speech": Stage(1.0)}))
+        export_library(source, tmp_path / "out")
+        before = raw(target)
+        for folder in (source, target):
+            with Store(folder) as store:
+                store.put_lease(Lease(mark("a"), "another", "elsewhere", 1, time.time() + 60))
+        assert export_library(source, tmp_path / "other").busy == ("/films/a.mp4",)
+        assert import_library(target, tmp_path / "out").busy == ("/films/a.mp4",)
+        assert raw(target) == before
+        with Store(target) as store:
+            store.renew_leases("another", time.time() - 1)
+        assert import_library(target, tmp_path / "out").extended == 1
+        with Store(target) as store:
+            assert store.lease(mark("a")) is None
 
     def test_one_import_at_a_time(self, tmp_path: Path) -> None:
         source = library(tmp_path / "a", film("a"))
