@@ -100,6 +100,7 @@ class Support:
         typical: float,
         bag: Bag,
         around: Bag,
+        named: Bag,
         near_words: Sequence[str],
         typed: Literal["near", "far", "none"],
         literal: float,
@@ -107,11 +108,12 @@ class Support:
         few: float,
         shows: bool = False,
     ) -> Support:
-        """The features of one passage; ``around`` holds its words and those of the lines near it, in order too.
+        """The features of one passage; ``around`` holds its words and those of the lines near it, in order too, and
+        ``named`` these with the names of those who say them.
 
         ``shows``: the passage tells what is seen, so that a question about that is no mark against it.
         """
-        missing = any(not _stands(words, around, near_words) for words in _specific(plan))
+        missing = any(not _stands(words, named, near_words) for words in _specific(plan))
         # A name near the thing is not the name of whoever did something to it.
         missing = missing or not done(deed(plan.framed), bag)
         return cls(

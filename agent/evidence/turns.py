@@ -9,7 +9,7 @@ from vagent.agent.language.words import FRAME, STOP, fold, tokens
 from vagent.index.records import Evidence
 from vagent.tools.safe import safe
 
-_NAME = r"[^\W\d_][\w.'’-]*"
+_NAME = r"(?:(?:[Dd]r|[Mm]rs?|[Mm]s|[Pp]rof|[Ss]gt|[Ll]t|[Cc]apt|[Cc]ol|[Gg]en|[^\W\d_])\.|[^\W\d_][\w'’-]*)"
 _LABEL = re.compile(
     rf"(?:(?<=^)|(?<=[.!?…\"”')\]] ))[\[(]?(?P<name>{_NAME}(?: {_NAME}){{0,2}}?)(?: \([^()]*\))?[\])]?:\s+(?=\S)"
 )

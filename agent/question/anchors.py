@@ -43,7 +43,7 @@ _HAPPENING = re.compile(
 )
 _REPLY = re.compile(
     r"\b(?:answers?|repl(?:y|ies)|responds?|response|reacts?|reaction)\s+"
-    r"(?:to|when(?: (?:he|she|they|it) (?:is|are) asked)?(?: about)?|the question (?:about|whether|of))"
+    r"(?:to|when(?: (?:(?:he|she|they|it) (?:is|are) )?asked)?(?: about| whether)?|the question (?:about|whether|of))"
     r"\s+(?P<anchor>.+)$",
     re.I,
 )
@@ -93,12 +93,12 @@ def beside(question: str) -> Beside | None:
     if (line := anchor(question)) is not None:
         way = re.search(rf"\b{_WAY}\b", question, re.I)
         return Beside(_relation(way.group() if way else "after"), line, event=False)
+    if (match := _REPLY.search(text)) and (words := event(match["anchor"])):
+        return Beside("after", words)
     for pattern in (_LEAD, _TAIL):
         match = pattern.search(text)
         if match and _HAPPENING.search(match["head"].strip()) and (words := event(match["anchor"])):
             return Beside(_relation(match["way"]), words)
-    if (match := _REPLY.search(text)) and (words := event(match["anchor"])):
-        return Beside("after", words)
     return None
 
 

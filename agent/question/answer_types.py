@@ -144,6 +144,7 @@ _TYPES: tuple[tuple[AnswerType, str], ...] = (
         r"|question)\b|\bsay in full\b",
     ),
 )
+_WHY = re.compile(r"^\s*(?:and |but )?(?:why|how come|for what reason)\b", re.I)
 _COMPILED = tuple((name, re.compile(pattern, re.I)) for name, pattern in _TYPES)
 
 _WORDS: Mapping[AnswerType, str] = {
@@ -183,6 +184,8 @@ TYPE_WORDS: Mapping[AnswerType, frozenset[str]] = {
 
 def expected_type(question: str) -> AnswerType:
     """The type of answer that a question expects; ``free`` when it does not say."""
+    if _WHY.search(question):
+        return "reason"  # "why do they lose their colour" asks for no colour
     for name, pattern in _COMPILED:
         if pattern.search(question):
             return name

@@ -121,7 +121,7 @@ SLIDE = re.compile(
 )
 FIRST_LINE = re.compile(
     r"\b(?:what|which)\b.*\b(?:very )?(?:first|last|opening|final|closing)\s+(?:\w+\s+){0,2}?(?:lines?"
-    r"|words?|sentence|subtitle|caption|cue|phrase|utterance|text|thing (?:said|spoken))\b"
+    r"|words?|sentence|subtitle|caption|cue|phrase|utterance|question|text|thing (?:said|spoken))\b"
     r"|\bwhat (?:is|was) (?:said|spoken|written|shown as text) (?:first|last)\b"
     r"|\bwhat (?:is|was) the (?:first|last) thing (?:that )?(?!.*\b(?:after|before)\b).*\b(?:says?|said|saying)\b",
     re.I,

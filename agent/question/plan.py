@@ -158,7 +158,8 @@ def _task(
 ) -> Task:
     if patterns.FILE.search(question) and not (videos > 1 and patterns.COMPARE.search(question)):
         return "file"
-    if patterns.WHOLE.search(question) and not (videos > 1 and patterns.COMPARE.search(question)):
+    compared = videos > 1 and patterns.COMPARE.search(question)
+    if patterns.WHOLE.search(question) and beside is None and not pairs and not compared:
         return "whole"
     if videos > 1 and patterns.COMPARE.search(question):
         return "compare"

@@ -11,6 +11,7 @@ from vagent.agent.evidence.passages import Ranked, rank
 from vagent.agent.evidence.phrases import says
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import ENOUGH
+from vagent.agent.language.words import fold, stem
 from vagent.agent.question.plan import SEEN, Plan
 from vagent.agent.routes import find
 from vagent.agent.routes.quoting import QUOTES, distinct, quote_of
@@ -38,12 +39,15 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     plain = find.draft(plan, shelf, leads)
     if not plain.text or not ranked or (plan.visual and ranked[0].passage.core.evidence.kind in SEEN):
         return plain
+    if plan.expects == "reason" and _only_named(plan, ranked[0]):
+        missing = "What was indexed names that, but gives no reason."
+        return Draft(missing=missing, leads=plain.quotes, probability=min(plain.probability, ENOUGH / 2))
     cue = _MANNER if plan.expects == "manner" else _CAUSE
     ordered = sorted(ranked, key=lambda r: -(r.score + (_CUE if _told(cue, r) else 0.0)))
     best = next((r for r in ordered if r.support.probability >= ENOUGH), ranked[0])
     further = [r for r in ordered if r is not best and _adds(r, best, cue)]
     chosen = distinct([best, *further], -1.0, QUOTES)
-    quotes = tuple(dict.fromkeys(quote_of(r.passage, shelf) for r in chosen))
+    quotes = tuple(dict.fromkeys([*(quote_of(r.passage, shelf) for r in chosen), *plain.quotes]))[:QUOTES]
     if len(chosen) == 1 and (steps := _meanwhile(plan, shelf, best)):
         quotes = (*quotes, *steps)
     if any(_told(cue, r) for r in chosen):
@@ -59,6 +63,16 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         for one in sorted(quotes, key=lambda q: (q.video, q.span.start))
     ]
     return replace(plain, text=text + " ".join(told), short=None, quotes=quotes, probability=probability)
+
+
+def _only_named(plan: Plan, best: Ranked) -> bool:
+    """Whether a text on the screen holds nothing of what is asked but a name: that explains nothing."""
+    if best.passage.core.stream != "written" or _told(_CAUSE, best):
+        return False
+    words = plan.framed.split()
+    names = {stem(fold(word.strip("?.,!'\"’s"))) for word in words[1:] if word[:1].isupper()}
+    matter = [word for word in plan.words if word not in names]
+    return bool(matter) and not any(best.passage.bag.has(word) for word in matter)
 
 
 def _meanwhile(plan: Plan, shelf: Shelf, best: Ranked) -> tuple[Quote, ...]:

@@ -13,7 +13,7 @@ from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import ENOUGH
 from vagent.agent.evidence.turns import matches
 from vagent.agent.language.roles import job
-from vagent.agent.language.values import digits, year
+from vagent.agent.language.values import Value, digits, year
 from vagent.agent.language.words import Bag, content
 from vagent.agent.question import people
 from vagent.agent.question.expected import finders
@@ -73,7 +73,7 @@ def _short(plan: Plan, best: Ranked) -> str | None:
         return held
     if not finders(plan.expects):
         return None
-    texts = list(dict.fromkeys(v.text for v in best.values))
+    texts = list(dict.fromkeys(v.text for v in _beside(plan, best)))
     if plan.expects == "colour" and 1 < len(texts) <= 5:
         return ", ".join(texts)
     if len(texts) > 1:
@@ -82,6 +82,18 @@ def _short(plan: Plan, best: Ranked) -> str | None:
         return None
     number = _numeral(plan, texts[0])
     return f"{number} ({quoted(texts[0])})" if number else texts[0]
+
+
+def _beside(plan: Plan, best: Ranked) -> list[Value]:
+    """The values; of names only those in a line that speaks of what is asked, where any line does."""
+    if plan.expects != "who" or best.passage.core.stream != "spoken":
+        return list(best.values)
+    lines = best.passage.lines
+    ends = [sum(len(line.text) + 1 for line in lines[: i + 1]) for i in range(len(lines))]
+    speaks = [any(line.bag.has(word) for word in plan.words) for line in lines]
+    if not any(speaks):
+        return list(best.values)
+    return [v for v in best.values if speaks[next((i for i, end in enumerate(ends) if v.start < end), -1)]]
 
 
 def _asked_for(plan: Plan, best: Ranked) -> list[str]:

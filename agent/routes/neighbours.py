@@ -10,7 +10,7 @@ from vagent.agent.evidence.events import Event, locate, standing
 from vagent.agent.evidence.phrases import at, says, stopped
 from vagent.agent.evidence.shelf import Line, Shelf, Stream
 from vagent.agent.evidence.turns import matches
-from vagent.agent.language.words import squeezed
+from vagent.agent.language.words import content, squeezed, stems
 from vagent.agent.question.plan import Plan
 from vagent.agent.routes import find
 from vagent.agent.routes.quoting import sentence
@@ -44,6 +44,8 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         missing = f"{quoted(wanted)} was not found in what was indexed."
         return plain if plain.text else Draft(missing=missing, leads=plain.leads, probability=plain.probability)
     start = _chosen(plan, starts)
+    if _tells_itself(plan, start, wanted):
+        return find.draft(plan, shelf, leads)
     if plan.relation == "during":
         return _during(plan, shelf, starts, leads)
     found = _beside(plan, shelf, start)
@@ -84,6 +86,13 @@ def _chosen(plan: Plan, starts: Sequence[Event]) -> Event:
     good = [event for event in starts if event.match >= best - 0.05]
     place = plan.nth - 1 if plan.nth and plan.nth <= len(good) else -1 if plan.edge == "last" else 0
     return good[place]
+
+
+def _tells_itself(plan: Plan, start: Event, wanted: str) -> bool:
+    """Whether the line says itself what comes then: "after the war he moved to Paris" is no event of the film."""
+    words = stems(start.line.text)
+    way = plan.relation if plan.relation in words else None
+    return way is not None and set(content(wanted)) <= set(words[words.index(way) :]) and bool(content(wanted))
 
 
 def _placed(plan: Plan, start: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from vagent.agent.evidence.draft import Draft, quote
@@ -13,6 +14,7 @@ from vagent.agent.routes.quoting import QUOTES, sentence
 from vagent.tools.safe import quoted
 from vagent.tools.time import Span
 
+_QUESTION = re.compile(r"\bquestions?\b", re.I)
 _MANY = 8  # rows of evidence in a stretch of time that an answer can list
 
 
@@ -20,6 +22,8 @@ def edge(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """The first or the last line of a sense."""
     kinds = plan.kinds
     lines = [line for line in occurrences.within(plan, shelf) if kinds is None or line.evidence.kind in kinds]
+    if _QUESTION.search(plan.framed):
+        lines = [line for line in lines if line.text.rstrip(" \"”'").endswith("?")]
     if not lines:
         return Draft(missing="Nothing of that sense was found in what was indexed.")
     ends = [min(lines, key=lambda x: x.span.start)] if plan.edge == "first" else [max(lines, key=lambda x: x.span.end)]

@@ -55,6 +55,17 @@ def test_what_lies_beside_an_event(name: str, question: str, quoted: str, start:
     assert given.citations[0].span.start == start
 
 
+def test_a_line_that_tells_itself_what_came_after() -> None:
+    held = [
+        (1.0, 3.0, "He was a pilot."),
+        (4.0, 8.0, "After the war he moved to Paris."),
+        (9.0, 12.0, "Do you like tea?"),
+    ]
+    index = MemoryIndex(rows("subtitle", held), embedder=minilm())
+    given = ask(index, "What did he do after the war?", videos=[1])
+    assert "moved to Paris" in given.citations[0].quote
+
+
 def test_what_lies_between_two_events() -> None:
     given = answer(FILM, "What happens between the glass breaking and the dog running?")
     assert "talk at the window" in given.text
@@ -177,14 +188,40 @@ def test_speakers_that_are_not_labelled_are_not_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "question, quoted",
+    "name, question, quoted",
     [
-        ("Why did Ben sell the watch?", "because we needed the money"),
-        ("Why do they miss the tide?", "Not before the engine is repaired"),
+        (FILM, "Why did Ben sell the watch?", "because we needed the money"),
+        (FILM, "Why do they miss the tide?", "Not before the engine is repaired"),
+        ("interview", "Why do the corals lose their colour?", "too warm, therefore"),
     ],
 )
-def test_why(question: str, quoted: str) -> None:
-    assert quoted in answer(FILM, question).citations[0].quote
+def test_why(name: str, question: str, quoted: str) -> None:
+    assert quoted in answer(name, question).citations[0].quote
+
+
+@pytest.mark.parametrize(
+    "question, said",
+    [
+        (
+            "What does Okafor answer when asked what worries her most?",
+            "At 00:00:21 Okafor says: “The water is too warm",
+        ),
+        ("What is the first question?", "“What worries you most?” At 00:00:16 the interviewer says:"),
+        ("Who asks where she will go next?", "The interviewer. At 00:01:00"),
+        ("What is written on the screen when Okafor says 'Thirty-one'?", "At 00:00:11 the screen shows: “Dr. Amara"),
+    ],
+)
+def test_an_interview(question: str, said: str) -> None:
+    assert answer("interview", question).text.startswith(said)
+
+
+def test_a_name_in_the_next_line_did_nothing() -> None:
+    assert not answer("interview", "Who threw her off the pier?").text.startswith("Zanzibar")
+
+
+@pytest.mark.parametrize("question", ["What is the interviewer's name?", "Why did Okafor become a vegetarian?"])
+def test_a_name_beside_it_is_no_answer(question: str) -> None:
+    assert not answer("interview", question).answered
 
 
 def test_how_gives_the_steps_in_order_of_time() -> None:

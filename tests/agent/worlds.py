@@ -90,3 +90,23 @@ def talks() -> MemoryIndex:
     }
     held = rows("subtitle", first, video=1) + rows("subtitle", second, video=2)
     return MemoryIndex(held, videos, embedder=minilm(), kinds=("subtitle",))
+
+
+def interview() -> MemoryIndex:
+    """An interview with a diver: labelled subtitles, lower thirds and captions."""
+    held = [
+        *rows("subtitle", [
+            (6.0, 10.0, "INTERVIEWER: Doctor Okafor, you studied coral reefs for thirty years."),
+            (11.0, 15.0, "OKAFOR: Thirty-one, to be precise."),
+            (16.0, 20.0, "INTERVIEWER: What worries you most?"),
+            (21.0, 27.0, "OKAFOR: The water is too warm, therefore the corals lose their colour."),
+            (41.0, 46.0, "INTERVIEWER: How did you get into diving?"),
+            (47.0, 54.0, "OKAFOR: My brother threw me off a pier when I was nine."),
+            (60.0, 66.0, "INTERVIEWER: Where will you go next?"),
+            (67.0, 72.0, "OKAFOR: To the reefs near Zanzibar, in April."),
+        ]),
+        *rows("screen_text", [(11.0, 18.0, "Dr. Amara Okafor\nMarine biologist"), (67.0, 75.0, "Zanzibar\nTanzania")]),
+        *rows("caption", [(0.0, 30.0, "Two people sit in a blue studio."), (30.0, 80.0, "A map of Africa.")]),
+    ]  # fmt: skip
+    video = Video(1, "talk", "/tv/interview.mp4", 80.0, complete=True)
+    return MemoryIndex(held, {1: video}, embedder=minilm(), kinds=("subtitle", "screen_text", "caption"))
