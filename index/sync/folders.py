@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vagent.errors import SourceError
 from vagent.index.pipeline import Report
+from vagent.index.records import Video
 from vagent.index.sources import video_files
 from vagent.index.store import Store
 from vagent.index.sync.marks import Marks
@@ -52,12 +53,14 @@ def look_through(store: Store, engines: Engines, sources: Iterable[Path | str], 
     files = list(dict.fromkeys(file for source in named for file in _files(store, source)))
     survey = Surveyor(store, Marks(engines), patient).look(files)
     gone = mark_gone(store, [source for source in named if source.expanduser().is_dir()], survey.present)
-    reports = [
-        Report(video.path, "missing", video, notices=("its file is gone; what it showed is kept until `vagent prune`",))
-        for video in gone.missing
-    ]
+    reports = [_missing(video, replaced=video.path in survey.present) for video in gone.missing]
     reports += [Report(folder, "failed", error=unreachable(folder)) for folder in gone.unmounted]
     return Plan(files, survey.settled, survey.left, reports)
+
+
+def _missing(video: Video, *, replaced: bool) -> Report:
+    why = "its path holds another video now" if replaced else "its file is gone"
+    return Report(video.path, "missing", video, notices=(f"{why}; what it showed is kept until `vagent prune`",))
 
 
 def _files(store: Store, source: Path) -> list[Path]:

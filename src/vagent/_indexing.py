@@ -17,14 +17,18 @@ from vagent.tools.time import format_time
 
 if TYPE_CHECKING:
     from vagent.index.pipeline import Report
+    from vagent.index.sync.newcomers import Relink
     from vagent.sdk import Library
 
 _BAD = frozenset({"quarantined", "failed"})
 _SHORT = 20  # with more files than this, those that nothing was done with get no line of their own
-_STATES = ("indexed", "unchanged", "quarantined", "failed", "waiting", "busy")
+_WORDS = {"alike": "looks like a video of the library, and waits for your word", "missing": "its file is gone"}
+_STATES = ("indexed", "relinked", "unchanged", "alike", "missing", "quarantined", "failed", "waiting", "busy")
 
 
-def run(library: Library, paths: Sequence[str], *, workers: int | None, retry: bool, json: bool) -> bool:
+def run(
+    library: Library, paths: Sequence[str], *, workers: int | None, retry: bool, relink: Relink | None, json: bool
+) -> bool:
     """Index files and folders and print what that came to, as JSON a line each time a file is through.
 
     Returns:
@@ -35,8 +39,9 @@ def run(library: Library, paths: Sequence[str], *, workers: int | None, retry: b
         if json:
             typer.echo(_render.as_json_lines([_render.report(report)]))
 
-    with _terminable(), board(enabled=not json) as on_standing:
-        reports = library.add(paths, workers=workers, retry=retry, standing=on_standing, report=on_report)
+    with terminable(), board(enabled=not json) as on_standing:
+        given: dict[str, Any] = {"workers": workers, "retry": retry, "relink": relink}
+        reports = library.add(paths, **given, standing=on_standing, report=on_report)
     _progress.tell(reports)
     if not json:
         typer.echo(summary(reports))
@@ -56,6 +61,8 @@ def summary(reports: Sequence[Report]) -> str:
 def _outcome(one: Report) -> str:
     if one.error is not None:
         return str(one.error)
+    if one.status in _WORDS:
+        return _WORDS[one.status]
     length = format_time(one.video.duration) if one.video else ""
     return f"{length}  {_render.tally(one.counts) or 'no evidence'}  {sum(one.seconds.values()):.1f} s"
 
@@ -88,7 +95,7 @@ def listing(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends the work as Ctrl-C does: at once, and to be gone on with."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:

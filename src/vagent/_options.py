@@ -74,6 +74,16 @@ DriverOption = Annotated[
 ]
 SaveOption = Annotated[bool, typer.Option("--save", help="Keep the answer, for `vagent replay` to go over it again.")]
 NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Ask models afresh even what they were asked before.")]
+RelinkOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--relink/--no-relink",
+        help="Let a film of the library in another encoding take over its index, or index it. Default: it waits.",
+    ),
+]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Go on, and keep the folders in step with the library until stopped.")
+]
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A video file or a folder of videos.")]
 
 

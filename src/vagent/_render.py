@@ -180,6 +180,7 @@ def holdings(index: VideoLibrary, video: Video, kinds: Sequence[str]) -> dict[st
     return {
         "video": video.path,
         "paths": index.store.paths(video.id),
+        "missing": video.missing,
         "fingerprint": video.fingerprint,
         "duration": video.duration,
         "complete": video.complete,
@@ -207,6 +208,8 @@ def show(held: Mapping[str, Any]) -> str:
     if subtitles.get("chosen"):
         lines.append(f"  subtitles taken from {safe(str(subtitles['chosen']['origin']))}")
     lines += [f"  notice: {safe(problem)}" for problem in subtitles.get("problems", ())]
+    lines += [f"  also {safe(path)}" for path in held["paths"] if path != held["video"]]
+    lines += [f"  missing since {held['missing'][:10]}"] if held["missing"] else []
     lines += [f"  nothing decodes: {_span(*gap)}" for gap in held["gaps"]]
     lines.append(f"  {held['shots']} shots, {held['clips']} clips{'' if held['complete'] else ', not complete yet'}")
     lines += [f"  {_NAMES.get(kind, kind)}: {count} rows" for kind, count in held["counts"].items()]
@@ -225,16 +228,27 @@ def _track(track: Mapping[str, Any]) -> str:
     return " ".join(safe(str(word)) for word in words if word)
 
 
-def listed(index: VideoLibrary, video: Video) -> dict[str, Any]:
-    """The object that ``list --json`` prints for one video."""
+def listed(index: VideoLibrary, video: Video, copies: Sequence[str] = ()) -> dict[str, Any]:
+    """The object that ``list --json`` prints for one video; ``copies``: further paths at which it lies."""
     return {
         "video": video.path,
         "fingerprint": video.fingerprint,
         "duration": video.duration,
         "complete": video.complete,
         "present": Path(video.path).is_file(),
+        "missing": video.missing,
+        "copies": copies,
         "counts": index.store.counts(video.id),
     }
+
+
+def listed_all(index: VideoLibrary) -> list[dict[str, Any]]:
+    """The objects that ``list --json`` prints, by path."""
+    paths = index.store.copies()
+    return [
+        listed(index, video, [path for path in paths.get(video.id, ()) if path != video.path])
+        for video in index.videos()
+    ]
 
 
 def listing(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
@@ -244,8 +258,12 @@ def listing(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
     lines = []
     for row in rows:
         state = "" if row["complete"] else "  (not complete)"
-        state += "" if row["present"] else "  (file not there)"
+        if row["missing"]:
+            state += f"  (missing since {row['missing'][:10]})"
+        elif not row["present"]:
+            state += "  (file not there)"
         lines.append(f"{format_time(row['duration'])}  {safe(row['video'])}{state}")
+        lines += [f"    also {safe(path)}" for path in row["copies"]]
     return "\n".join(lines)
 
 

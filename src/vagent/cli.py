@@ -23,10 +23,12 @@ from vagent._options import (
     NoCacheOption,
     Preset,
     PresetOption,
+    RelinkOption,
     SaveOption,
     Sense,
     SourceArgument,
     UntilOption,
+    WatchOption,
     chosen_settings,
 )
 from vagent._portable import export_library, import_library
@@ -143,6 +145,8 @@ def index(
         typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side. Default: what suits."),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Also try what is in quarantine.")] = False,
+    relink: RelinkOption = None,
+    watch: WatchOption = False,
     json: JsonOption = False,
     find: FindOption = None,
     engine: EngineOption = None,
@@ -152,16 +156,21 @@ def index(
     """Index videos, so that questions about them are answered in seconds.
 
     Can be stopped at any time and goes on where it was. Files that are up to date cost next to nothing. A file that
-    cannot be indexed never stops the others; it is left alone until it changes (see `vagent list --problems`).
+    cannot be indexed never stops the others; it is left alone until it changes (see `vagent list --problems`). Files
+    that moved are known again, and videos whose files are gone are marked as missing (see `vagent prune`).
     """
-    from vagent import _indexing, _render
+    from vagent import _indexing, _render, _sync
 
     with _open(library, preset, engine, find) as opened:
         if dry_run:
             plan = opened.plan(paths)
             typer.echo(_render.as_json_lines(plan) if json else _render.plan(plan))
             return
-        through = _indexing.run(opened, paths, workers=workers, retry=retry, json=json)
+        policy = _sync.policy(relink)
+        if watch:
+            _sync.watch(opened, paths, workers=workers, relink=policy, json=json)
+            return
+        through = _indexing.run(opened, paths, workers=workers, retry=retry, relink=policy, json=json)
     if not through:
         raise typer.Exit(1)
 
@@ -225,7 +234,7 @@ def list_videos(
             found = _indexing.problems(opened)
             _print(_render.as_json_lines(found) if json else _indexing.listing(found))
             return
-        rows = [_render.listed(opened.index, video) for video in opened.videos()]
+        rows = _render.listed_all(opened.index)
         _print(_render.as_json_lines(rows) if json else _render.listing(rows, opened.folder))
 
 
@@ -237,6 +246,29 @@ def remove(source: SourceArgument, library: LibraryOption = None) -> None:
     with _open(library) as opened:
         for video in opened.remove(source):
             typer.echo(f"removed {_render.safe(video.path)}")
+
+
+@app.command()
+def prune(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", help="Only what lay here; also what has not been noticed to be gone yet."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be forgotten, and forget nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    older_than: Annotated[
+        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Only what has been missing for so long.")
+    ] = 0.0,
+    json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """Forget videos whose files are gone. Until then they can still be asked about, and are known when they return."""
+    from vagent import _sync
+
+    with _open(library) as opened:
+        _sync.prune(opened, paths or [], days=older_than, dry_run=dry_run, sure=yes, json=json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import vagent.agent.ask as agent
 from vagent import configs
+from vagent._upkeep import Upkeep
 from vagent.agent.chats import Chats, Thread
 from vagent.agent.records import Answer, Event
 from vagent.agent.runs.manifest import Asked, Head
@@ -28,13 +29,14 @@ from vagent.index.library import VideoLibrary
 from vagent.index.pipeline import Report
 from vagent.index.records import Kind, Moment, Video
 from vagent.index.store import Problem
+from vagent.index.sync.newcomers import Relink
 from vagent.tools.time import format_time, parse_time
 
 Time = float | str
 """Seconds, or what ``vagent.tools.time.parse_time`` reads: ``"1:35"``, ``"0:01:35.5"``, ``"1h2m"``."""
 
 
-class Library:
+class Library(Upkeep):
     """A library of videos.
 
     Args:
@@ -106,17 +108,21 @@ class Library:
         progress: Callable[[Progress], object] | None = None,
         workers: int | None = None,
         retry: bool = False,
+        relink: Relink | None = None,
         standing: OnStanding | None = None,
         report: OnReport | None = None,
     ) -> list[Report]:
         """Index files and folders; what is up to date is left alone, and one bad file does not stop the others.
 
-        One file is indexed in this process, several in processes of their own.
+        One file is indexed in this process, several in processes of their own. Files that moved are known by their
+        content; videos of a folder whose files are gone are marked as missing, and stay until ``prune``.
 
         Args:
             progress: told a few times a second how far each file is.
             workers: how many processes; None: what suits this machine.
             retry: also files that could not be indexed before and have not changed since.
+            relink: what is done with a film of the library that comes in another encoding: it takes over the film's
+                index (``always``), waits (``ask``) or is indexed (``never``); None: as the settings say.
             standing: told as often how far all files are together.
             report: told of each file that is through.
 
@@ -124,7 +130,8 @@ class Library:
             SourceError: a source names nothing.
             LibraryError: the library itself fails, for instance because the disk is full.
         """
-        return self._index.add(sources, progress, workers=workers, retry=retry, on_standing=standing, on_report=report)
+        listeners: dict[str, Any] = {"on_standing": standing, "on_report": report}
+        return self._index.add(sources, progress, workers=workers, retry=retry, relink=relink, **listeners)
 
     def problems(self) -> list[Problem]:
         """The files that cannot be indexed, and why."""

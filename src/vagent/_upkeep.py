@@ -1,0 +1,83 @@
+"""The part of a library's SDK that keeps it in step with the files: what is watched, missing and forgotten."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vagent.index.sync.missing import forgettable
+from vagent.index.sync.watching import Watcher
+
+if TYPE_CHECKING:
+    from vagent.index.batch.listeners import OnReport
+    from vagent.index.library import VideoLibrary
+    from vagent.index.pipeline import Report
+    from vagent.index.records import Video
+    from vagent.index.sync.newcomers import Relink
+
+
+class Upkeep:
+    """What ``Library`` has to keep in step with the files."""
+
+    _index: VideoLibrary
+
+    def watch(
+        self,
+        folders: str | Path | Iterable[str | Path],
+        *,
+        stop: threading.Event | None = None,
+        workers: int | None = None,
+        relink: Relink | None = None,
+        report: OnReport | None = None,
+        notice: Callable[[str], object] | None = None,
+    ) -> None:
+        """Keep folders in step with the library until ``stop`` is set; they may go and come back meanwhile.
+
+        Args:
+            stop: set it from another thread; None: only KeyboardInterrupt ends it, which leaves an index to go on with.
+            workers, relink: as for ``add``.
+            report: told of each file that something happened to.
+            notice: told in words what else happens.
+
+        Raises:
+            SourceError: not a folder.
+            LibraryError: the library itself fails, for instance because the disk is full.
+        """
+        named = [folders] if isinstance(folders, str | Path) else list(folders)
+
+        def look(folder: Path) -> list[Report]:
+            # Even a single file gets a process of its own: none that crashes a decoder may end the watch.
+            return self._index.add(folder, workers=workers or 0, relink=relink)
+
+        Watcher(
+            [Path(folder) for folder in named],
+            look,
+            quiet=self._index.settings.sync.quiet,
+            on_report=report or _unheard,
+            on_notice=notice or _unheard,
+            apart=self._index.folder,
+        ).run(stop or threading.Event())
+
+    def missing(self, sources: str | Path | Iterable[str | Path] = (), *, days: float = 0.0) -> list[Video]:
+        """The videos whose files are gone. What they showed can still be asked for.
+
+        Args:
+            sources: only what lay at or below these, whether it has been noticed before or not.
+            days: only what has been missing for so long.
+        """
+        named = [sources] if isinstance(sources, str | Path) else list(sources)
+        return forgettable(self._index.store, [Path(source) for source in named], timedelta(days=days))
+
+    def prune(self, sources: str | Path | Iterable[str | Path] = (), *, days: float = 0.0) -> list[Video]:
+        """Forget the videos whose files are gone; arguments as those of ``missing``. Returns what was forgotten."""
+        found = self.missing(sources, days=days)
+        for video in found:
+            self._index.remove(video)
+        return found
+
+
+def _unheard(_: object) -> None:
+    """Stands for a listener where nobody listens."""
