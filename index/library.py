@@ -34,11 +34,10 @@ from vagent.index.summaries import fingerprint as fingerprint_of_summaries
 from vagent.index.summaries import summarise
 from vagent.index.sync.folders import look_through
 from vagent.index.sync.newcomers import Relink
+from vagent.index.titles import name_videos
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe
 from vagent.tools.time import Span, format_time
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,9 @@ class VideoLibrary:
         if on_report is not None:
             for report in (*plan.settled.values(), *plan.gone):
                 on_report(report)
-        return plan.merged(self._index(plan.left, listeners, workers=workers, retry=retry, relink=relink))
+        reports = plan.merged(self._index(plan.left, listeners, workers=workers, retry=retry, relink=relink))
+        self._name(reports)
+        return reports
 
     def prepare(
         self, source: Path | str, on_progress: OnProgress | None = None, *, again: bool = False
@@ -144,10 +145,16 @@ class VideoLibrary:
         missing = files if again else [file for file in files if not self._ready(file)]
         # Whoever asks about this very file wants an answer from it, not a question back.
         reports = self._index(missing, Listeners(on_progress), relink="never")
+        if missing:
+            self._name(reports)
         errors = [report.error for report in reports if report.error is not None]
         if errors and len(errors) == len(files):
             raise errors[0]
         return reports
+
+    def _name(self, reports: Iterable[Report]) -> None:
+        done = [report.video.id for report in reports if report.video and report.status in ("indexed", "relinked")]
+        name_videos(self.store, done)
 
     def _ready(self, file: Path) -> bool:
         known = self._known(file)

@@ -35,10 +35,16 @@ def tidy(code: str | None) -> str | None:
     return text if _SHAPE.fullmatch(text) and re.split("[-_]", text)[0] not in _UNKNOWN else None
 
 
+def short(code: str | None) -> str | None:
+    """The code as ISO 639-1 where the language has one there, without its country; None where it says nothing."""
+    base = _base(code)
+    return base if base is None else _MACRO.get(base, base)
+
+
 def same(one: str | None, other: str | None) -> bool:
     """True when both name the same language, whatever the edition of ISO 639 and whatever the country."""
-    a, b = _base(one), _base(other)
-    return a is not None and b is not None and (a == b or _MACRO.get(a, a) == _MACRO.get(b, b))
+    a, b = short(one), short(other)
+    return a is not None and a == b
 
 
 def _base(code: str | None) -> str | None:

@@ -107,6 +107,14 @@ class EvidenceRows(Database):
         """Rows of evidence by kind."""
         return dict(self._rows("SELECT kind, count(*) FROM evidence WHERE video = ? GROUP BY kind", (video,)))
 
+    def heard_languages(self, video: int) -> list[str]:
+        """The languages that a video's speech was recognised in, the most frequent first; weak evidence aside."""
+        sql = (
+            "SELECT json_extract(extra, '$.language') AS language FROM evidence WHERE video = ? AND kind = 'speech'"
+            " AND NOT weak AND language IS NOT NULL GROUP BY language ORDER BY count(*) DESC, language"
+        )
+        return self._read(lambda row: str(row[0]), sql, (video,))
+
     def match(self, words: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
         """Evidence that holds any of ``words``: ids with their BM25 score, best first (more is better).
 

@@ -11,6 +11,7 @@ from vagent.index import columns
 from vagent.index.columns import now, shown_path, stored_path, to_json
 from vagent.index.database import Database
 from vagent.index.records import Video
+from vagent.index.words import clean
 from vagent.tools.time import Span
 
 _VIDEO = "SELECT id, fingerprint, path, duration, info, gaps, complete, missing, title, year, language FROM videos"
@@ -105,6 +106,13 @@ class Videos(Database):
         if given:
             columns = ", ".join(f"{column} = ?" for column in given)
             self._run(f"UPDATE videos SET {columns} WHERE id = ?", (*given.values(), video))
+
+    def name_video(self, video: int, title: str | None, year: int | None, language: str | None) -> None:
+        """Notes what a film is called, when it was made and what is spoken in it; None: not known."""
+        self._run(
+            "UPDATE videos SET title = ?, year = ?, language = ? WHERE id = ?",
+            (None if title is None else clean(title), year, language, video),
+        )
 
     def mark_missing(self, videos: Sequence[int], *, missing: bool = True) -> None:
         """Notes that the files of some videos are gone since now, or that they are there again.

@@ -69,6 +69,7 @@ class MediaInfo:
         duration: seconds as the header says, or None (live-style files); the truth comes from decoding.
         offset: the container's start time in seconds, which ``read`` subtracts from every time.
         chapters: what the file marks, in order of time.
+        title, made: the container's tags for what the film is called and when it was made, as they stand there.
     """
 
     path: Path
@@ -78,6 +79,8 @@ class MediaInfo:
     offset: float
     tracks: tuple[Track, ...]
     chapters: tuple[Chapter, ...] = ()
+    title: str = ""
+    made: str = ""
 
     def of(self, kind: TrackKind) -> tuple[Track, ...]:
         """Tracks of one kind, attached pictures left out."""

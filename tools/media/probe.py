@@ -54,6 +54,8 @@ def probe(path: Path) -> MediaInfo:
             offset=start,
             tracks=tracks,
             chapters=_chapters(container, start),
+            title=_tag(container, "title"),
+            made=_tag(container, "date", "date_released", "year"),
         )
     if not info.of("video") and not info.of("audio"):
         held = ", ".join(sorted({f"{t.kind} ({t.codec})" for t in tracks})) or "nothing"
@@ -91,6 +93,12 @@ def pick(
 def label(track: Track) -> str:
     """A track in a few words, ``"subrip, eng"``."""
     return ", ".join(filter(None, (track.codec, track.language, track.title)))
+
+
+def _tag(container: InputContainer, *names: str) -> str:
+    """The first of some tags of the container that says something, whatever their case."""
+    tags = {name.lower(): " ".join(str(value).split()) for name, value in container.metadata.items()}
+    return next((tags[name][:_TITLE_LENGTH] for name in names if tags.get(name)), "")
 
 
 def _duration(seconds: float, size: int) -> float | None:
