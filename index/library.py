@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -283,7 +282,8 @@ class VideoLibrary:
 
         They are made when they are first asked for and kept in the library, until what they rest on changes. Where the
         library cannot be written they are made for this process alone, and their ids are 0. ``extra`` holds ``level``
-        (``video``, ``chapter``, ``scene``), ``title`` and ``from``, the ids of the evidence they rest on.
+        (``video``, ``chapter``, ``scene``), ``title`` and ``from``, the ids of the evidence they rest on; where a model
+        could not write them, ``notice`` of the whole says why.
 
         Raises:
             EngineUnavailable: the chat model was asked for by name and cannot run here.
@@ -294,10 +294,7 @@ class VideoLibrary:
         done = self._summed_up.get(video)
         mark = fingerprint_of_summaries(self.store, row, self.settings, embeddings)
         if done is None or done[0] != mark:
-            made = summarise(self.store, row, self.settings, embeddings, chat)
-            for notice in made.notices:
-                _log.warning("%s: %s", row.path, notice)
-            done = self._summed_up[video] = mark, made.rows
+            done = self._summed_up[video] = mark, summarise(self.store, row, self.settings, embeddings, chat).rows
         return list(done[1])
 
     def describe(self, video: int) -> Mapping[str, Any]:

@@ -28,8 +28,8 @@ _SHORTEST = 64  # tokens of a reply, at least
 _EMPTY = "(nothing)"
 _NO_CALL = "reply"  # what a reply without a call is called among the steps
 _FEW = ("search", "transcript", "look", "finish")  # what a small model is offered
-_MORE: dict[Task, str] = {"whole": "overview", "file": "overview", "count": "count", "when": "count",
-                          "order": "count", "exists": "count"}  # fmt: skip
+_MORE: dict[Task, str] = {"whole": "overview", "chapters": "overview", "file": "overview", "count": "count",
+                          "when": "count", "order": "count", "exists": "count"}  # fmt: skip
 
 
 class LLM:

@@ -15,7 +15,7 @@ from vagent.tools.time import Span
 _SHORT = 180.0  # seconds up to which a video is looked at evenly instead of where search points
 _EVERY_PLACE: frozenset[Task] = frozenset({"count", "order", "when", "exists", "compare"})
 _ALL_LINES: frozenset[Task] = frozenset({"edge", "neighbour", "between", "speaker"})
-_WHOLE: frozenset[Task] = frozenset({"whole", "file"})
+_WHOLE: frozenset[Task] = frozenset({"whole", "chapters", "file"})
 
 
 class Policy:
@@ -36,7 +36,7 @@ def _wanted(state: State, context: Context) -> list[Call]:
     plan, videos = state["plan"], state["videos"]
     if plan.task in _WHOLE:
         calls = [Call("overview")]
-        return calls if plan.task == "file" else calls + _looks(state, context)
+        return calls + _looks(state, context) if plan.task == "whole" else calls
     calls = []
     if plan.hint is not None and plan.hint.strict and len(videos) == 1:
         stretch = plan.hint.within(context.index.video(videos[0]).duration)

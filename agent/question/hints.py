@@ -26,8 +26,9 @@ _AROUND = re.compile(
 )
 _AFTER = re.compile(rf"\b(?:after|from|since)\s+({_POINT})(?![a-z0-9])", re.I)
 _BEFORE = re.compile(rf"\b(?:before|until|till|up to)\s+({_POINT})(?![a-z0-9])", re.I)
-_FIRST = re.compile(rf"\b(?:in|during|within)\s+the\s+first\s+({_AMOUNT})?\s*({_UNIT}|half|third)\b", re.I)
-_LAST = re.compile(rf"\b(?:in|during|within)\s+the\s+(?:last|final)\s+({_AMOUNT})?\s*({_UNIT}|half|third)\b", re.I)
+_OVER = r"\b(?:in|during|within|summari[sz]e|recap|what\s+(?:is|does))\s+the"
+_FIRST = re.compile(rf"{_OVER}\s+first\s+({_AMOUNT})?\s*({_UNIT}|half|third)\b", re.I)
+_LAST = re.compile(rf"{_OVER}\s+(?:last|final|latter|second(?=\s+half))\s+({_AMOUNT})?\s*({_UNIT}|half|third)\b", re.I)
 _EDGE_START = re.compile(r"\bat the (?:very )?(?:start|beginning)(?! of the \w*(?:book|story|year|week|day))\b", re.I)
 _EDGE_END = re.compile(r"\bat the (?:very )?end\b(?! of the \w*(?:book|story|year|week|day|street|road))", re.I)
 

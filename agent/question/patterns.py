@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vagent.agent.language.words import ORDINALS
+from vagent.agent.language.words import NUMBERS, ORDINALS
 
 SPEECH = re.compile(
     r"\b(?:sa(?:y|ys|id|ying)|sp(?:eak|eaks|eaking|oke|oken)|speaker|narrat\w+|voice|dialogue|tells?|told"
@@ -69,14 +69,44 @@ FILE = re.compile(
     r"|\b(?:duration|length|running time|runtime) of the (?:video|film|movie|file|clip|recording)\b",
     re.I,
 )
+_VIDEO = r"(?:videos?|films?|movies?|recordings?|clips?|files?|episodes?|lectures?|talks?|interviews?)"
 WHOLE = re.compile(
-    r"\b(?:summari[sz]e|summary|overview|what is (?:the|this) (?:video|film|movie|clip|recording|lecture"
-    r"|talk) about|main (?:topic|subject|idea|point)s?"
-    r"|what happens in (?:the|this) (?:video|film|movie)|tell me about (?:the|this) (?:video|film)|what is it about"
-    r"|describe the (?:video|film|movie))\b",
+    r"\b(?:summari[sz]e|summary|recap|gist|synopsis|tl;?dr|overview|what(?: is|'s) (?:the|this) (?:whole )?"
+    r"(?:video|film|movie|clip|recording|lecture|talk|episode|interview) about|main (?:topic|subject|idea|point)s?"
+    r"|what happens in (?:the|this) (?:whole )?(?:video|film|movie)|tell me about (?:the|this) (?:video|film)"
+    r"|what(?: is|'s) it (?:all )?about|describe the (?:video|film|movie))\b",
     re.I,
 )
-_VIDEO = r"(?:videos?|films?|movies?|recordings?|clips?|files?|episodes?|lectures?|talks?|interviews?)"
+_ELSEWHERE = r"(?:slide|screen|sign|board|card|page|poster|promises?|museum|book|paper)"  # what has parts of its own
+CHAPTERS = re.compile(
+    r"^\W*(?:please |(?:can|could|would) you )?(?:what|which|list|give|show|name|tell|make|write|are there)\b[^?]*?"
+    r"\b(?:chapters|table of contents|outline|sections|(?:main|different) parts|topics|themes)\b"
+    rf"(?:\W*$|(?=[^?]*\b(?:{_VIDEO}|it|covered?|covers|discuss(?:ed|es)|dealt with|addressed|times?|timestamps?)\b)"
+    rf"(?![^?]*\b{_ELSEWHERE}\b))"
+    rf"|\bhow (?:is|was) (?:the |this )?(?:{_VIDEO}|it) (?:structured|divided|organi[sz]ed|split)\b"
+    rf"|\b(?:break|divide|split) (?:the |this )?(?:{_VIDEO}|it)\b[^?]*\b(?:down|into (?:chapters|sections|parts))\b",
+    re.I,
+)
+"""The parts of a video are asked for."""
+
+HAPPENS = re.compile(
+    r"\bwhat (?:all )?(?:happens|happened|goes on|went on|takes place|(?:is|was) (?:going on|happening|it about"
+    r"|(?:being )?(?:discussed|talked about|covered|shown|said|told|dealt with)))\b|\bwhat (?:is|was|does) "
+    r"(?:(?:the|this) (?:\w+ ){1,3}|(?:chapter|part|section) \w+ )(?:about|cover|deal with)\b|\b(?:summari[sz]e|recap)\b",
+    re.I,
+)
+"""Everything in a stretch of time, or in one chapter, is asked for."""
+
+PART = re.compile(
+    r"\b(?:first|second|last|final|latter|middle) (?:(?:\w+ )?(?:minutes?|seconds?|hours?)|half|third|part)\b", re.I
+)
+CHAPTER = re.compile(
+    rf"\b(?:chapter|section|part) (?P<number>\d+|{'|'.join(NUMBERS)})\b"
+    rf"|\b(?P<nth>{'|'.join(ORDINALS)}|last|final) (?:chapter|section|part)\b",
+    re.I,
+)
+"""One chapter, by its number."""
+
 LIBRARY = re.compile(
     rf"\b(?:in )?(?:which|what) (?:one )?(?:of (?:the|these|those|my) )?(?:\w+ )?{_VIDEO}\b"
     r"|\bwhich of (?:them|these)\b",

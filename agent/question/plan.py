@@ -20,7 +20,7 @@ QuestionKind = Literal["speech", "text", "visual", "sound", "any"]
 
 Task = Literal[
     "find", "edge", "when", "count", "order", "neighbour", "between", "at_time", "exists", "explain", "speaker",
-    "whole", "file", "slide", "which_video", "compare",
+    "whole", "chapters", "file", "slide", "which_video", "compare",
 ]  # fmt: skip
 """What has to be done with the evidence."""
 
@@ -30,6 +30,7 @@ SEEN: tuple[Kind, ...] = ("objects", "caption", "visual")
 HEARD: tuple[Kind, ...] = ("sound",)
 
 
+_LONG = 45.0  # seconds of a stretch that is told of as a whole; what is said in a shorter one can be listed
 _SOUNDS = frozenset(stem(word) for word in "sound noise sounds noises".split())
 
 
@@ -158,8 +159,13 @@ def _task(
 ) -> Task:
     if patterns.FILE.search(question) and not (videos > 1 and patterns.COMPARE.search(question)):
         return "file"
+    if patterns.CHAPTERS.search(question) and not (videos > 1 and patterns.COMPARE.search(question)):
+        return "chapters"
     compared = videos > 1 and patterns.COMPARE.search(question)
     if patterns.WHOLE.search(question) and beside is None and not pairs and not compared:
+        return "whole"
+    long = hint is not None and hint.strict and hint.span.duration >= _LONG
+    if (long or patterns.CHAPTER.search(question)) and _all_of(question):
         return "whole"
     if videos > 1 and patterns.COMPARE.search(question):
         return "compare"
@@ -213,6 +219,15 @@ def _of_moments(
     if patterns.EXISTS.search(question):
         return "exists"
     return "explain" if expects in ("reason", "manner") else "find"
+
+
+def _all_of(question: str) -> bool:
+    """Whether everything in a stretch of time is asked for, and nothing in particular."""
+    match = patterns.HAPPENS.search(question)
+    if match is None:
+        return False
+    rest = patterns.CHAPTER.sub(" ", _without_times(question.replace(match.group(), " ")))
+    return not content(patterns.PART.sub(" ", rest))
 
 
 def _named(question: str) -> list[str]:

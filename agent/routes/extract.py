@@ -54,5 +54,6 @@ _TASKS: Mapping[Task, Route] = {
     "order": lambda plan, shelf, leads: order.draft(plan, shelf),
     "slide": lambda plan, shelf, leads: slides.draft(plan, shelf),
     "file": lambda plan, shelf, leads: facts.draft(plan, shelf),
-    "whole": lambda plan, shelf, leads: overview.draft(shelf),
+    "whole": lambda plan, shelf, leads: overview.draft(plan, shelf),
+    "chapters": lambda plan, shelf, leads: overview.chapters(plan, shelf),
 }

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vagent.index.summaries.material import Numbers, Sentence
+from vagent.index.records import Evidence
+from vagent.index.summaries.material import Numbers, Sentence, gather
+from vagent.tools.time import Span
 
 _DAMPING = 0.85  # part of the way that likeness goes on its own
 _ROUNDS = 60  # steps in which the centrality settles
@@ -57,6 +59,18 @@ def central(sentences: Sequence[Sentence], everywhere: Mapping[str, int], count:
         taken.append(best)
         left -= sentences[best].length
     return [sentences[at] for at in sorted(taken)]
+
+
+def telling(rows: Sequence[Evidence], duration: float, span: Span, count: int, most: int) -> list[Sentence]:
+    """The sentences that stand for any stretch of a video, as ``central`` gives them.
+
+    Args:
+        rows: evidence of the video.
+        duration: seconds of the video.
+    """
+    material = gather(rows, [], [], duration, {})
+    everywhere = Counter(word for sentence in material.sentences for word in sentence.words)
+    return central(material.within(span), everywhere, count, most)
 
 
 def worths(sentences: Sequence[Sentence], everywhere: Mapping[str, int]) -> Numbers:

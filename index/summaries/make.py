@@ -75,7 +75,10 @@ class _Maker:
     def rows(self, chapters: Sequence[Chapter]) -> list[Evidence]:
         spans = [chapter.span for chapter in chapters]
         made = [self._chapter(chapter, name) for chapter, name in zip(chapters, self._titles(spans), strict=True)]
-        found = [self._row("video", self._whole([part for part, _ in made]))]
+        whole = self._row("video", self._whole([part for part, _ in made]))
+        if self._writer is not None and self._writer.notices:
+            whole = replace(whole, extra={**whole.extra, "notice": "; ".join(self._writer.notices)})
+        found = [whole]
         for part, scenes in made:
             found.append(self._row("chapter", part))
             found += [self._row("scene", scene) for scene in scenes] if len(scenes) > 1 else []

@@ -29,6 +29,7 @@ _BREATH = 1.0  # seconds that end one where there is no punctuation ...
 _PHRASE = 12  # ... and so many words do too
 _LONGEST = 40  # words after which a sentence that goes on and on is taken to end
 _PUNCTUATED = 1 / 6  # part of the lines that end a sentence where there is punctuation
+_LETTERS = 3  # letters and digits that on-screen text has at least; less is a window or a fence
 _STANDING = 0.5  # part of the video from which a text that stays on the screen tells nothing of any part of it
 _FEW = 3  # with fewer sentences beside it, such a text is all there is to tell
 _TALL = 1.2  # times the usual height of type from which a line is a heading
@@ -238,6 +239,7 @@ def _written(rows: Sequence[Evidence], duration: float) -> list[_Draft]:
     shown: Counter[str] = Counter()
     for row in rows:
         shown[_key(row.text)] += row.span.duration  # type: ignore[assignment]
+    rows = [row for row in rows if len(_key(row.text)) >= _LETTERS]
     changing = [row for row in rows if shown[_key(row.text)] <= _STANDING * duration]
     usual = float(np.median([line[1] for row in rows for line in _lines(row)] or [0.0]))
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,6 @@ from vagent.index.summaries.grounds import grounded
 from vagent.index.summaries.material import Sentence
 from vagent.prompts import fill, marker
 from vagent.tools.chat import ChatModel, Message
-from vagent.tools.chat.calls import json_in
 from vagent.tools.safe import safe
 from vagent.tools.time import Span, format_time
 
@@ -119,7 +119,10 @@ def lines(sentences: Sequence[Sentence]) -> str:
 
 def _read(reply: str) -> tuple[str, str]:
     """Title and summary of a reply; nothing where it is not what was asked for."""
-    found = json_in(reply)
+    try:
+        found = json.loads(reply)
+    except (ValueError, RecursionError):
+        return "", ""
     if not isinstance(found, dict):
         return "", ""
     title, text = found.get("title"), found.get("summary")

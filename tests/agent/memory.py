@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 from vagent.agent.language.words import Bag, Rarity, content
 from vagent.configs import Settings, load
-from vagent.index.records import Evidence, Hit, Kind, Moment, Shot, Video
+from vagent.index.records import Clip, Evidence, Hit, Kind, Moment, Shot, Video
+from vagent.index.summaries.make import make
+from vagent.index.summaries.material import gather
 from vagent.tools.engines import Engines
 from vagent.tools.time import Span
 
@@ -39,6 +42,7 @@ class MemoryIndex:
     kinds: tuple[Kind, ...] | None = None
     jpeg: bytes = b""
     queries: list[str] = field(default_factory=list)
+    marks: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         self.rows = [row if row.id else _numbered(row, i) for i, row in enumerate(self.rows, 1)]
@@ -94,6 +98,16 @@ class MemoryIndex:
             kinds = self.kinds or tuple(sorted({r.kind for r in self.rows if r.video == number}))
             found.append(Covered(video, Span(start or 0.0, video.duration if end is None else end), kinds))
         return found
+
+    def summaries(self, video: int) -> list[Evidence]:
+        held, duration = self.evidence(video), self.videos[video].duration
+        vectors = self.embed([row.text for row in held])
+        known = {} if vectors is None else {row.id: vector for row, vector in zip(held, vectors, strict=True)}
+        edges = [*np.arange(0.0, duration, 10.0).tolist(), duration]
+        clips = [Clip(Span(a, b)) for a, b in pairwise(edges)]
+        material = gather(held, clips, self.shots(video), duration, known)
+        made = make(self.videos[video], material, self.marks, self.settings.summaries.words, self.embedder, None)
+        return [replace(row, id=len(self.rows) + number) for number, row in enumerate(made, 1)]
 
     def describe(self, video: int) -> Mapping[str, Any]:
         return self.videos[video].info
