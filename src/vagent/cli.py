@@ -321,6 +321,9 @@ def _main(
     """Options of the program itself."""
 
 
+_INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
+
+
 def main() -> None:
     """Entry point of the command ``vagent``: errors become one line on stderr and exit code 1."""
     try:
@@ -330,9 +333,11 @@ def main() -> None:
             raise
         typer.echo(f"vagent: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:  # that is what Typer makes of Ctrl-C
+            raise
         typer.echo("vagent: stopped; what was done so far is kept, run the same command again to go on", err=True)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone (`vagent list | head`); that is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

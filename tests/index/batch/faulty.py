@@ -69,5 +69,5 @@ def film(path: Path, kind: str = "plain", seconds: int = 4, mark: int = 0) -> Pa
     """A film of one colour; ``mark`` makes two of a kind differ."""
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = [picture(COLOURS[kind], (64, 48)) for _ in range(seconds * 5)]
-    frames[-1] = picture((90, 90, 60 + mark), (64, 48))
+    frames[-1] = picture((90, 90, 60 + 15 * mark), (64, 48))
     return write_video(path, frames, fps=5)
