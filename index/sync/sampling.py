@@ -24,6 +24,7 @@ from vagent.tools.speech import RATE
 
 _MOST = 600  # pictures of a film
 _CLOSEST = 1.0  # seconds between two of them
+_ENDS = 60.0  # seconds at either end of which more are taken
 _DECODED = 120.0  # seconds; what is shorter is decoded
 _PACKETS = 400  # packets of all tracks read after a seek in search of a key frame
 _WINDOWS, _WINDOW = 24, 10.0  # stretches of sound that are heard, and seconds of each
@@ -116,7 +117,7 @@ def _key_frames(info: MediaInfo, track: Track, every: float) -> list[tuple[float
         only_keys(stream)
         pictures = Pictures(stream.sample_aspect_ratio)
         base = float(stream.time_base or 0)
-        for place in np.arange(0.0, info.duration or 0.0, every):
+        for place in _places(info.duration or 0.0, every):
             try:
                 container.seek(round((float(place) + info.offset) / base), stream=stream)
                 frame = _next(container, stream)
@@ -128,6 +129,13 @@ def _key_frames(info: MediaInfo, track: Track, every: float) -> list[tuple[float
             if time not in found:
                 found[time] = _hash(pictures, frame, track)
     return sorted(found.items())
+
+
+def _places(duration: float, every: float) -> list[float]:
+    """Where pictures are taken; closer together at both ends, where few would tell what was cut off there."""
+    ends = np.arange(0.0, min(_ENDS, duration), _CLOSEST)
+    whole = np.arange(0.0, duration, every)
+    return sorted({round(float(place), 3) for place in (*ends, *whole, *(duration - 1.0 - ends)) if place >= 0})
 
 
 def _passed(info: MediaInfo, track: Track, every: float) -> list[tuple[float, np.uint64]]:
