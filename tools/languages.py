@@ -23,6 +23,29 @@ _MACRO = {"nb": "no", "nn": "no"}  # both are Norwegian to somebody who asks for
 _SHAPE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8}){0,3}")
 _UNKNOWN = frozenset({"und", "mis", "mul", "zxx", "qaa", "xx", "unk"})
 
+_NAMES = {
+    code: name
+    for row in """
+    Arabic:ar Bengali:bn Bulgarian:bg Catalan:ca Chinese:zh Croatian:hr Czech:cs Danish:da Dutch:nl English:en
+    Estonian:et Finnish:fi French:fr German:de Greek:el Hebrew:he Hindi:hi Hungarian:hu Icelandic:is Indonesian:id
+    Irish:ga Italian:it Japanese:ja Korean:ko Latvian:lv Lithuanian:lt Norwegian:no Persian:fa Polish:pl Portuguese:pt
+    Romanian:ro Russian:ru Serbian:sr Slovak:sk Slovenian:sl Spanish:es Swedish:sv Thai:th Turkish:tr Ukrainian:uk
+    Urdu:ur Vietnamese:vi Welsh:cy
+    """.split()
+    for name, code in [row.split(":")]
+}
+_CODES = {name.casefold(): code for code, name in _NAMES.items()}
+
+
+def name(code: str | None) -> str | None:
+    """The English name of the language of a code, where it is one of the common ones."""
+    return _NAMES.get(short(code) or "")
+
+
+def coded(name: str) -> str | None:
+    """The code of a language by its English name, whatever its case; None for what is no such name."""
+    return _CODES.get(name.strip().casefold())
+
 
 def known(code: str) -> bool:
     """True for a code that stands in the table: what a part of a file name must be to be taken for a language."""

@@ -11,23 +11,9 @@ from vagent.agent.evidence.draft import Draft
 from vagent.agent.evidence.phrases import listed
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.question.plan import Plan
+from vagent.tools import languages
 from vagent.tools.safe import safe
 from vagent.tools.time import format_time
-
-_LANGUAGES = {
-    code: name
-    for name, codes in (
-        entry.split(":")
-        for entry in """
-        Arabic:ar,ara Chinese:chi,zh,zho Czech:cs,cze Danish:da,dan German:de,deu,ger Dutch:dut,nl,nld
-        Greek:el,gre English:en,eng Spanish:es,spa Finnish:fi,fin French:fr,fra,fre Hebrew:he,heb
-        Hindi:hi,hin Hungarian:hu,hun Italian:it,ita Japanese:ja,jpn Korean:ko,kor Norwegian:no,nor
-        Polish:pl,pol Portuguese:por,pt Romanian:ro,rum Russian:ru,rus Swedish:sv,swe Turkish:tr,tur
-        Ukrainian:uk,ukr
-        """.split()
-    )
-    for code in codes.split(",")
-}
 
 
 def draft(plan: Plan, shelf: Shelf) -> Draft:
@@ -100,4 +86,4 @@ def _tracks(tracks: Sequence[Mapping[str, Any]], kind: str, question: str) -> tu
 def _language(code: object) -> str | None:
     if not isinstance(code, str) or not code or code == "und":
         return None
-    return _LANGUAGES.get(code.lower(), safe(code))
+    return languages.name(code) or safe(code)

@@ -42,6 +42,7 @@ __all__ = [
     "VagentError",
     "Video",
     "VideoAgent",
+    "Which",
 ]
 
 _HOMES = {
@@ -52,6 +53,7 @@ _HOMES = {
     "vagent.index.job": ("Progress",),
     "vagent.index.pipeline": ("Report",),
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),
+    "vagent.index.which": ("Which",),
     "vagent._video_agent": ("VideoAgent",),
     "vagent.sdk": ("Chat", "Library"),
     "vagent.tools.time": ("Span",),

@@ -12,6 +12,7 @@ from vagent.errors import SettingsError
 
 if TYPE_CHECKING:
     from vagent.configs import Settings
+    from vagent.index.which import Which
 
 
 class Preset(StrEnum):
@@ -85,6 +86,25 @@ WatchOption = Annotated[
     bool, typer.Option("--watch", help="Go on, and keep the folders in step with the library until stopped.")
 ]
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A video file or a folder of videos.")]
+PathOption = Annotated[
+    str | None, typer.Option("--path", metavar="GLOB", help="Only videos whose path ends like this: 'Lectures/*'.")
+]
+TitleOption = Annotated[
+    str | None, typer.Option("--title", metavar="TEXT", help="Only films with this in their title.")
+]
+YearOption = Annotated[
+    str | None, typer.Option("--year", metavar="YEAR", help="Only films of this year, or of some: 1999, 1990-1999.")
+]
+LanguageOption = Annotated[
+    str | None, typer.Option("--language", metavar="CODE", help="Only films in which this is spoken: de, German.")
+]
+
+
+def chosen_videos(path: str | None, title: str | None, year: str | None, language: str | None) -> Which:
+    """The videos that options ask for; all of them where none of the options is given."""
+    from vagent.index.which import Which
+
+    return Which(path=path, title=title, year=year, language=language)
 
 
 def chosen_settings(

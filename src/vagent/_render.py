@@ -232,6 +232,9 @@ def listed(index: VideoLibrary, video: Video, copies: Sequence[str] = ()) -> dic
     """The object that ``list --json`` prints for one video; ``copies``: further paths at which it lies."""
     return {
         "video": video.path,
+        "title": video.title,
+        "year": video.year,
+        "language": video.language,
         "fingerprint": video.fingerprint,
         "duration": video.duration,
         "complete": video.complete,
@@ -242,13 +245,10 @@ def listed(index: VideoLibrary, video: Video, copies: Sequence[str] = ()) -> dic
     }
 
 
-def listed_all(index: VideoLibrary) -> list[dict[str, Any]]:
-    """The objects that ``list --json`` prints, by path."""
+def listed_all(index: VideoLibrary, videos: Sequence[Video]) -> list[dict[str, Any]]:
+    """The objects that ``list --json`` prints for some videos, in their order."""
     paths = index.store.copies()
-    return [
-        listed(index, video, [path for path in paths.get(video.id, ()) if path != video.path])
-        for video in index.videos()
-    ]
+    return [listed(index, video, [path for path in paths.get(video.id, ()) if path != video.path]) for video in videos]
 
 
 def listing(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
@@ -262,9 +262,15 @@ def listing(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
             state += f"  (missing since {row['missing'][:10]})"
         elif not row["present"]:
             state += "  (file not there)"
-        lines.append(f"{format_time(row['duration'])}  {safe(row['video'])}{state}")
+        lines.append(f"{format_time(row['duration'])}  {safe(row['video'])}{_known(row)}{state}")
         lines += [f"    also {safe(path)}" for path in row["copies"]]
     return "\n".join(lines)
+
+
+def _known(row: Mapping[str, Any]) -> str:
+    """What is known of a film, behind its path: its title, year and language."""
+    known = [safe(str(row[name])) for name in ("title", "year", "language") if row[name] is not None]
+    return f"  [{', '.join(known)}]" if known else ""
 
 
 def doctor(findings: Mapping[str, Any]) -> str:

@@ -19,17 +19,22 @@ from vagent._options import (
     FindOption,
     FromOption,
     JsonOption,
+    LanguageOption,
     LibraryOption,
     NoCacheOption,
+    PathOption,
     Preset,
     PresetOption,
     RelinkOption,
     SaveOption,
     Sense,
     SourceArgument,
+    TitleOption,
     UntilOption,
     WatchOption,
+    YearOption,
     chosen_settings,
+    chosen_videos,
 )
 from vagent._portable import export_library, import_library
 from vagent.errors import QuestionError, SettingsError, SourceError, VagentError
@@ -73,6 +78,10 @@ def ask(
     driver: DriverOption = None,
     save: SaveOption = False,
     no_cache: NoCacheOption = False,
+    path: PathOption = None,
+    title: TitleOption = None,
+    year: YearOption = None,
+    language: LanguageOption = None,
     json: JsonOption = False,
     find: FindOption = None,
     engine: EngineOption = None,
@@ -91,7 +100,8 @@ def ask(
             opened.check(question, choices)
         if source is not None:
             _prepare(opened, source, quiet=json, again=bool(preset or engine or find))
-        limits: dict[str, Any] = {"source": source, "start": start, "until": until}
+        which = chosen_videos(path, title, year, language)
+        limits: dict[str, Any] = {"source": source, "which": which, "start": start, "until": until}
         kept: dict[str, Any] = {"save": save, "cache": False if no_cache else None}
         if question is None:
             if choices:
@@ -185,6 +195,10 @@ def search(
     start: FromOption = None,
     until: UntilOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Moments to print.")] = 10,
+    path: PathOption = None,
+    title: TitleOption = None,
+    year: YearOption = None,
+    language: LanguageOption = None,
     json: JsonOption = False,
     find: FindOption = None,
     engine: EngineOption = None,
@@ -199,7 +213,8 @@ def search(
         if where is not None:
             _prepare(opened, where, quiet=json, again=bool(preset or engine or find))
         kinds: list[Kind] | None = [k.value for k in kind] if kind else None
-        moments = opened.search(what, source=where, kinds=kinds, start=start, until=until, limit=limit)
+        which = chosen_videos(path, title, year, language)
+        moments = opened.search(what, source=where, which=which, kinds=kinds, start=start, until=until, limit=limit)
         typer.echo(_render.as_json(_render.found(what, moments)) if json else _render.moments(moments))
 
 
@@ -223,6 +238,10 @@ def list_videos(
     problems: Annotated[
         bool, typer.Option("--problems", help="List the files that cannot be indexed instead, and why.")
     ] = False,
+    path: PathOption = None,
+    title: TitleOption = None,
+    year: YearOption = None,
+    language: LanguageOption = None,
     json: JsonOption = False,
     library: LibraryOption = None,
 ) -> None:
@@ -234,7 +253,7 @@ def list_videos(
             found = _indexing.problems(opened)
             _print(_render.as_json_lines(found) if json else _indexing.listing(found))
             return
-        rows = _render.listed_all(opened.index)
+        rows = _render.listed_all(opened.index, opened.videos(chosen_videos(path, title, year, language)))
         _print(_render.as_json_lines(rows) if json else _render.listing(rows, opened.folder))
 
 

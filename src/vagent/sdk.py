@@ -30,6 +30,7 @@ from vagent.index.pipeline import Report
 from vagent.index.records import Kind, Moment, Video
 from vagent.index.store import Problem
 from vagent.index.sync.newcomers import Relink
+from vagent.index.which import Which
 from vagent.tools.time import format_time, parse_time
 
 Time = float | str
@@ -164,9 +165,17 @@ class Library(Upkeep):
         """What ``add`` would do with each file: ``video``, ``status`` (new, resume, done) and ``reason``."""
         return self._index.plan(sources)
 
-    def videos(self) -> list[Video]:
-        """All videos in the library, by path."""
-        return self._index.videos()
+    def videos(self, which: Which | None = None) -> list[Video]:
+        """All videos in the library, or those that fit, by path.
+
+        Raises:
+            SourceError: none fits; the message says what there is.
+        """
+        return self._chosen(None, which)
+
+    def _chosen(self, source: str | Path | None, which: Which | None) -> list[Video]:
+        videos = self._index.videos() if source is None else self._index.find(source)
+        return which.of(videos) if which else videos
 
     def find(self, source: str | Path) -> list[Video]:
         """The indexed videos that a file or folder stands for.
@@ -218,6 +227,7 @@ class Library(Upkeep):
         query: str,
         *,
         source: str | Path | None = None,
+        which: Which | None = None,
         kinds: Sequence[Kind] | None = None,
         start: Time | None = None,
         until: Time | None = None,
@@ -228,6 +238,7 @@ class Library(Upkeep):
         Args:
             query: words or a question.
             source: only the videos that this file or folder stands for.
+            which: only those of these videos that fit: by path, title, year or language.
             kinds: only these senses.
             start, until: only evidence within these times.
             limit: how many.
@@ -236,9 +247,9 @@ class Library(Upkeep):
             QuestionError: the query is empty.
             TimeError: the times make no sense for the video.
         """
-        videos = None if source is None else self._index.find(source)
-        low, high = _times(videos or self.videos(), start, until)
-        chosen = None if videos is None else [video.id for video in videos]
+        videos = self._chosen(source, which)
+        low, high = _times(videos, start, until)
+        chosen = [video.id for video in videos] if source is not None or which else None
         return self._index.search(query, videos=chosen, kinds=kinds, start=low, end=high, limit=limit)
 
     def ask(
@@ -246,6 +257,7 @@ class Library(Upkeep):
         question: str,
         *,
         source: str | Path | None = None,
+        which: Which | None = None,
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
@@ -257,6 +269,7 @@ class Library(Upkeep):
         Args:
             question: in words.
             source: only the videos that this file or folder stands for; None: the whole library.
+            which: only those of these videos that fit: by path, title, year or language.
             choices: options of a multiple-choice question, with or without their letters.
             start, until: only evidence within these times.
             save: keep the answer with all that it came from; ``answer.run`` is then the name for ``replay``.
@@ -265,9 +278,9 @@ class Library(Upkeep):
         Raises:
             QuestionError: the question is empty or too long.
             TimeError: the times make no sense for the video.
-            SourceError: there is nothing to ask: the library, or the source in it, is empty.
+            SourceError: there is nothing to ask: the library, or the source in it, is empty, or nothing there fits.
         """
-        for event in self._stream(question, source, choices, start, until, save=save, cache=cache):
+        for event in self._stream(question, (source, which), choices, start, until, save=save, cache=cache):
             if isinstance(event, Answer):
                 return event
         raise AssertionError("a stream ends with an answer")
@@ -277,6 +290,7 @@ class Library(Upkeep):
         question: str,
         *,
         source: str | Path | None = None,
+        which: Which | None = None,
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
@@ -284,12 +298,12 @@ class Library(Upkeep):
         cache: bool | None = None,
     ) -> Iterator[Event]:
         """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
-        yield from self._stream(question, source, choices, start, until, save=save, cache=cache)
+        yield from self._stream(question, (source, which), choices, start, until, save=save, cache=cache)
 
     def _stream(
         self,
         question: str,
-        source: str | Path | None,
+        asked: tuple[str | Path | None, Which | None],
         choices: Sequence[str] | None,
         start: Time | None,
         until: Time | None,
@@ -298,13 +312,13 @@ class Library(Upkeep):
         save: bool,
         cache: bool | None,
     ) -> Iterator[Event]:
-        videos = self.videos() if source is None else self._index.find(source)
+        videos = self._chosen(*asked)
         if not videos:
             raise SourceError("the library is empty", str(self.folder), hint="run: vagent index PATH")
         low, high = _times(videos, start, until)
         numbers = [video.id for video in videos]
         history = tuple(thread.turns()) if thread is not None and save else ()
-        asked = Asked(question=question, choices=tuple(choices or ()), start=low, end=high, history=history)
+        head = Asked(question=question, choices=tuple(choices or ()), start=low, end=high, history=history)
         recorder = self._runs.recorder(save=save, cache=cache)
         events = agent.stream(
             self._runs.index(recorder),
@@ -315,7 +329,7 @@ class Library(Upkeep):
             end=high,
             thread=thread,
         )
-        yield from self._runs.finished(events, recorder, asked, numbers, save=save)
+        yield from self._runs.finished(events, recorder, head, numbers, save=save)
 
     def runs(self, *, on_error: Callable[[LibraryError], object] | None = None) -> list[Head]:
         """The answers that were saved, newest first: ``id``, ``when``, ``question``, ``answer`` and ``answered``.
@@ -350,6 +364,7 @@ class Library(Upkeep):
         name: str | None = None,
         *,
         source: str | Path | None = None,
+        which: Which | None = None,
         start: Time | None = None,
         until: Time | None = None,
     ) -> Chat:
@@ -358,6 +373,7 @@ class Library(Upkeep):
         Args:
             name: under which the library keeps the chat, to go on with it later; None: it ends with the process.
             source: only the videos that this file or folder stands for.
+            which: only those of these videos that fit: by path, title, year or language.
             start, until: only evidence within these times.
 
         Raises:
@@ -367,7 +383,7 @@ class Library(Upkeep):
         thread = self._chats.thread(name) if name is not None else Chats(None).thread("chat")
 
         def stream(question: str, choices: Sequence[str] | None, save: bool, cache: bool | None) -> Iterator[Event]:
-            return self._stream(question, source, choices, start, until, thread, save=save, cache=cache)
+            return self._stream(question, (source, which), choices, start, until, thread, save=save, cache=cache)
 
         return Chat(stream, thread)
 
@@ -384,6 +400,7 @@ class Library(Upkeep):
         question: str,
         *,
         source: str | Path | None = None,
+        which: Which | None = None,
         choices: Sequence[str] | None = None,
         start: Time | None = None,
         until: Time | None = None,
@@ -391,7 +408,7 @@ class Library(Upkeep):
         cache: bool | None = None,
     ) -> Answer:
         """As ``ask``, for asynchronous programs: the work is done in a thread."""
-        given: dict[str, Any] = {"source": source, "choices": choices, "start": start, "until": until}
+        given: dict[str, Any] = {"source": source, "which": which, "choices": choices, "start": start, "until": until}
         return await asyncio.to_thread(self.ask, question, **given, save=save, cache=cache)
 
 
