@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vagent._talk import Chat
     from vagent._video_agent import VideoAgent
     from vagent.agent.records import Answer, Citation, Searched, Started, Step
     from vagent.errors import VagentError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from vagent.index.job import Progress
     from vagent.index.pipeline import Report
     from vagent.index.records import Clip, Evidence, Moment, Shot, Video
-    from vagent.sdk import Chat, Library
+    from vagent.sdk import Library
     from vagent.tools.time import Span
 
 __version__ = "0.1.0"
@@ -55,7 +56,8 @@ _HOMES = {
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),
     "vagent.index.which": ("Which",),
     "vagent._video_agent": ("VideoAgent",),
-    "vagent.sdk": ("Chat", "Library"),
+    "vagent._talk": ("Chat",),
+    "vagent.sdk": ("Library",),
     "vagent.tools.time": ("Span",),
 }
 

@@ -11,7 +11,7 @@ from vagent import _progress, _render, _replay, _steps
 from vagent.errors import QuestionError
 
 if TYPE_CHECKING:
-    from vagent.sdk import Chat
+    from vagent._talk import Chat
 
 
 def chat(with_videos: Chat, *, json: bool, save: bool = False, cache: bool | None = None) -> None:

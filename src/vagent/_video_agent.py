@@ -8,12 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from vagent._talk import Chat
 from vagent.agent.records import Answer, Event
 from vagent.errors import SourceError
 from vagent.index.job import Progress
 from vagent.index.pipeline import Report
 from vagent.index.records import Kind, Moment
-from vagent.sdk import Chat, Library, Time
+from vagent.sdk import Library, Time
 
 
 class VideoAgent:

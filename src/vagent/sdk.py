@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import vagent.agent.ask as agent
 from vagent import configs
+from vagent._talk import Chat
 from vagent._upkeep import Upkeep
 from vagent.agent.chats import Chats, Thread
 from vagent.agent.records import Answer, Event
 from vagent.agent.runs.manifest import Asked, Head
 from vagent.agent.runs.replay import Replay
 from vagent.agent.runs.runs import Runs
-from vagent.agent.state import Turn
 from vagent.errors import LibraryError, SourceError, TimeError
 from vagent.index.batch.listeners import OnReport
 from vagent.index.batch.standing import OnStanding
@@ -410,47 +410,6 @@ class Library(Upkeep):
         """As ``ask``, for asynchronous programs: the work is done in a thread."""
         given: dict[str, Any] = {"source": source, "which": which, "choices": choices, "start": start, "until": until}
         return await asyncio.to_thread(self.ask, question, **given, save=save, cache=cache)
-
-
-class Chat:
-    """Question after question to the same videos; a question may refer to what was asked and answered before.
-
-    A question that is broken off is as if it had not been asked.
-    """
-
-    def __init__(
-        self, stream: Callable[[str, Sequence[str] | None, bool, bool | None], Iterator[Event]], thread: Thread
-    ) -> None:
-        self._stream = stream
-        self._thread = thread
-
-    @property
-    def turns(self) -> list[Turn]:
-        """What was asked and answered so far, oldest first; of a chat that was gone on with, from its beginning."""
-        return self._thread.turns()
-
-    def ask(
-        self,
-        question: str,
-        *,
-        choices: Sequence[str] | None = None,
-        save: bool = False,
-        cache: bool | None = None,
-    ) -> Answer:
-        """Answer the next question; arguments and errors as those of ``Library.ask``."""
-        events = self.stream(question, choices=choices, save=save, cache=cache)
-        return next(event for event in events if isinstance(event, Answer))
-
-    def stream(
-        self,
-        question: str,
-        *,
-        choices: Sequence[str] | None = None,
-        save: bool = False,
-        cache: bool | None = None,
-    ) -> Iterator[Event]:
-        """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
-        yield from self._stream(question, choices, save, cache)
 
 
 def _times(videos: Sequence[Video], start: Time | None, until: Time | None) -> tuple[float | None, float | None]:
