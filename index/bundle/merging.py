@@ -1,4 +1,4 @@
-"""One video of a bundle into the library, in one transaction."""
+"""One video of a bundle into the library."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Merger(Staging):
         return entry.frames is not None and (not here or PICTURES in self._choice(entry).stages)
 
     def merge(self, entry: Entry, models: Mapping[str, int], *, pictures: bool) -> Outcome:
-        """Merges the staged video; nobody else may work on it.
+        """Merges the staged video, inside a transaction of the caller's; nobody else may work on it.
 
         Args:
             models: embedding models and the length of their vectors.
@@ -58,32 +58,31 @@ class Merger(Staging):
         Raises:
             BundleError: vectors of a model that has vectors of another length here.
             LibraryBusyError: the video was removed since its pictures were asked for.
-            LibraryError: the library cannot be written; nothing of the video was.
+            LibraryError: the library cannot be written.
         """
-        with self.transaction():
-            outcome = Outcome(new=self._number(entry.fingerprint) is None)
-            choice = self._choice(entry)
-            if not pictures and entry.frames is not None and PICTURES in choice.stages:
-                raise LibraryBusyError("the video was changed meanwhile", entry.path, hint="import the bundle again")
-            outcome.kept = choice.kept
-            before = self._counts(entry)
-            if outcome.new:
-                self._add(entry)
-            video = self._number(entry.fingerprint)
-            assert video is not None
-            changed = [
-                outcome.new,
-                self._take_stages(video, choice),
-                self._take_evidence(video, choice),
-                self._take_vectors(models),
-                self._take_clips(video, choice),
-                self._take_prints(video),
-                self._take_paths(video, entry),
-            ]
-            changed.append(self._take_facts(video, choice))
-            outcome.changed = any(changed) or pictures
-            after = self._counts(entry)
-            outcome.rows = {name: after[name] - before[name] for name in _COUNTED if after[name] != before[name]}
+        outcome = Outcome(new=self._number(entry.fingerprint) is None)
+        choice = self._choice(entry)
+        if not pictures and entry.frames is not None and PICTURES in choice.stages:
+            raise LibraryBusyError("the video was changed meanwhile", entry.path, hint="import the bundle again")
+        outcome.kept = choice.kept
+        before = self._counts(entry)
+        if outcome.new:
+            self._add(entry)
+        video = self._number(entry.fingerprint)
+        assert video is not None
+        changed = [
+            outcome.new,
+            self._take_stages(video, choice),
+            self._take_evidence(video, choice),
+            self._take_vectors(models),
+            self._take_clips(video, choice),
+            self._take_prints(video),
+            self._take_paths(video, entry),
+        ]
+        changed.append(self._take_facts(video, choice))
+        outcome.changed = any(changed) or pictures
+        after = self._counts(entry)
+        outcome.rows = {name: after[name] - before[name] for name in _COUNTED if after[name] != before[name]}
         return outcome
 
     def _number(self, fingerprint: str) -> int | None:

@@ -25,6 +25,20 @@ def library(folder: Path, *films: Film) -> Path:
     return write(folder, films)
 
 
+def left_in_the_middle(file: Path) -> None:
+    """Leaves pictures as a writer does that is killed in a transaction whose pages have reached the disk."""
+    journal = file.with_name(f"{file.name}-journal")
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        rows = [(float(at), b"\xff\xd8" + bytes(4000)) for at in range(10, 200)]
+        database.executemany("INSERT INTO pictures VALUES (?, ?)", rows)
+        database.execute("PRAGMA cache_size = 1")
+        database.execute("BEGIN")
+        database.execute("UPDATE pictures SET jpeg = jpeg || x'00'")
+        kept = [(path, path.read_bytes()) for path in (file, journal)]
+    for path, data in kept:
+        path.write_bytes(data)
+
+
 class TestRoundTrip:
     def test_a_library_arrives_as_it_was(self, tmp_path: Path) -> None:
         films = [film("a", summary=True, title="Ä film"), film("b", "subtitles", models=frozenset({"m", "n"}))]
@@ -177,7 +191,7 @@ class TestOverlap:
     def test_a_journal_that_a_killed_writer_left_does_not_reach_new_pictures(self, tmp_path: Path) -> None:
         source = library(tmp_path / "a", film("a"))
         target = library(tmp_path / "b", Film("a", {"pictures": Stage(1.0)}))
-        (target / "frames" / f"{mark('a')}.db-journal").write_bytes(b"\xd9\xd5\x05\xf9 \xa1c\xd7" + bytes(504))
+        left_in_the_middle(target / "frames" / f"{mark('a')}.db")
         merge(source, target)
         assert pictures(target, mark("a")) == pictures(source, mark("a"))
 

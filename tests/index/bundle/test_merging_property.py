@@ -56,7 +56,7 @@ def finished(folder: Path) -> set[tuple[str, ...]]:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(one=libraries(), other=libraries())
 def test_merging_loses_nothing_repeats_nothing_and_has_no_direction(one: list[Film], other: list[Film]) -> None:
     # In memory where that is possible: each example waits for the disk a hundred times.
