@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vagent.configs import Settings
 from vagent.errors import SourceError, VagentError
+from vagent.index.batch import quarantine
 from vagent.index.batch.files import FileIndexer, index_one
 from vagent.index.batch.leases import Holder
 from vagent.index.batch.listeners import Listeners, OnReport
@@ -91,9 +92,10 @@ class VideoLibrary:
     ) -> list[Report]:
         """Index files and folders; what is up to date is left alone.
 
-        One file is indexed in this process; several are in processes of their own, so that none that crashes or hangs
-        costs the others anything. A file that fails is reported, and left alone until it changes. A file that moved or
-        was copied is known by its content; a video of a folder whose file is gone is marked as missing.
+        A file named by itself is indexed in this process; those of folders are in processes of their own, so that none
+        that crashes or hangs costs the others anything. A file that fails is reported, and left alone until it changes.
+        A file that moved or was copied is known by its content; a video of a folder whose file is gone is marked as
+        missing.
 
         Args:
             sources: files and folders.
@@ -120,7 +122,10 @@ class VideoLibrary:
         if on_report is not None:
             for report in (*plan.settled.values(), *plan.gone):
                 on_report(report)
-        reports = plan.merged(self._index(plan.left, listeners, workers=workers, retry=retry, relink=relink))
+        spread = workers is not None or not _is_file(named)
+        done = self._index(plan.left, listeners, spread=spread, workers=workers, retry=retry, relink=relink)
+        quarantine.clear(self.store, plan.settled)
+        reports = plan.merged(done)
         self._name(reports)
         return reports
 
@@ -143,7 +148,7 @@ class VideoLibrary:
             raise
         missing = files if again else [file for file in files if not self._ready(file)]
         # Whoever asks about this very file wants an answer from it, not a question back.
-        reports = self._index(missing, Listeners(on_progress), relink="never")
+        reports = self._index(missing, Listeners(on_progress), spread=not _is_file([source]), relink="never")
         if missing:
             self._name(reports)
         errors = [report.error for report in reports if report.error is not None]
@@ -164,21 +169,23 @@ class VideoLibrary:
         files: Sequence[Path],
         listeners: Listeners,
         *,
+        spread: bool,
         relink: Relink,
         workers: int | None = None,
         retry: bool = False,
     ) -> list[Report]:
+        """Index files: in processes of their own where the work is ``spread``, else one after the other here."""
         if not files:
             return []
         run = self.store.start_run(self.settings.model_dump(mode="json"), {"files": [str(file) for file in files]})
-        if len(files) == 1 and workers is None:
-            reports = [index_one(self._indexer(relink), files[0], listeners, retry=retry)]
+        if not spread:
+            reports = [index_one(self._indexer(relink), file, listeners, retry=retry) for file in files]
         else:
             self.engines.close()  # their memory is the workers' now
             sync = self.settings.sync.model_copy(update={"relink": relink})
             settings = self.settings.model_copy(update={"sync": sync})
-            spread = shares(settings, min(workers or settings.index.workers, len(files)))
-            reports = Batch(self.store, spread, listeners, retry=retry).run(files)
+            each = shares(settings, len(files), workers or settings.index.workers)
+            reports = Batch(self.store, each, listeners, retry=retry).run(files)
         self.store.finish_run(run, "done", Counter(report.status for report in reports))
         return reports
 
@@ -374,6 +381,11 @@ def _files(sources: Path | str | Iterable[Path | str]) -> list[Path]:
     """The files that some sources stand for, each once."""
     named = [sources] if isinstance(sources, str | Path) else list(sources)
     return list(dict.fromkeys(file for source in named for file in video_files(Path(source))))
+
+
+def _is_file(sources: Sequence[Path | str]) -> bool:
+    """Whether somebody named one file by itself, and not a folder."""
+    return len(sources) == 1 and not Path(sources[0]).expanduser().is_dir()
 
 
 def _exists(path: Path) -> bool:

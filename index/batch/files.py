@@ -82,7 +82,7 @@ class FileIndexer:
             if before is not None and isinstance(error, MediaError) and moved_since(file, before, self._settle):
                 return waiting(file, error.what)
             return self._failed(file, before, quarantine.stage_of(error, phase.name), error)
-        quarantine.clear(self._store, file)
+        quarantine.clear(self._store, [file])
         return report
 
     def give_up(self, file: Path, error: VagentError) -> Report:

@@ -8,6 +8,7 @@ not change when it is put right.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,10 +48,10 @@ def record(store: Store, file: Path, seen: Look, stage: str, reason: str, tries:
     return known(store, file, seen) is not None
 
 
-def clear(store: Store, file: Path) -> None:
-    """Nothing is wrong with a file any more."""
-    path = _key(file)
-    if store.problem(path) is not None:
+def clear(store: Store, files: Iterable[Path]) -> None:
+    """Nothing is wrong with some files any more."""
+    known = {problem.path for problem in store.problems()}
+    for path in known & {_key(file) for file in files} if known else ():
         store.remove_problem(path)
 
 

@@ -18,16 +18,17 @@ _ELSEWHERE = frozenset({"openai"})  # their models run on a server
 _INDEXING: tuple[Sense, ...] = tuple(sense for sense in SENSES if sense != "chat")
 
 
-def shares(settings: Settings, wanted: int = 0) -> list[Settings]:
+def shares(settings: Settings, files: int, wanted: int = 0) -> list[Settings]:
     """The settings of each process that shall index: together they take what the machine has, and no more.
 
     Args:
         settings: the settings in force, whose ``threads`` and ``device`` are those of all processes together.
+        files: how many there are to index; more processes than files are never any use.
         wanted: how many processes; 0: on cards one a card, else as many as cores and free memory allow.
     """
     heavy = _models(settings)
     devices = _devices(settings) if heavy else []
-    count = wanted or (len(devices) if devices else _suitable(settings, heavy))
+    count = max(1, min(files, wanted or len(devices) or _suitable(settings, heavy)))
     threads = max(1, settings.cores // count)
     found = []
     for number in range(count):

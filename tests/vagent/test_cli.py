@@ -159,7 +159,7 @@ def test_index_prints_one_object_a_file(run: Run, film: Path, tmp_path: Path) ->
     assert good["counts"] == {"subtitle": 2, "screen_text": 2}
     assert good["spans"] == [[0.0, 8.0]]
     assert good["engines"]["text"].startswith("rapidocr")
-    assert set(good["seconds"]) == {"subtitles", "scan", "clips", "captions", "visual", "embed"}
+    assert set(good["seconds"]) == {"subtitles", "scan", "clips", "captions", "visual", "embed", "summaries"}
     again = run("index", folder / film.name, "--library", tmp_path / "library", "--json")
     assert (again.code, json.loads(again.out)["status"]) == (0, "unchanged")
 

@@ -73,7 +73,7 @@ class TestQuarantine:
         with monkeypatch.context() as patch:
             patch.setattr(quarantine, "version", lambda _: "999")
             assert quarantine.known(store, file, seen) is None
-        quarantine.clear(store, file)
+        quarantine.clear(store, [file])
         assert quarantine.known(store, file, seen) is None
 
     def test_tries_are_those_of_the_file_as_it_is(self, store: Store, tmp_path: Path) -> None:
@@ -181,22 +181,23 @@ class TestShares:
         monkeypatch.setattr(psutil, "virtual_memory", Memory)
 
     def test_cores_are_shared_out_among_as_many_as_were_asked_for(self) -> None:
-        assert [share.threads for share in shares.shares(self.settings(), 3)] == [2, 2, 2]
-        assert [share.threads for share in shares.shares(self.settings(), 20)] == [1] * 20
+        assert [share.threads for share in shares.shares(self.settings(), 50, 3)] == [2, 2, 2]
+        assert [share.threads for share in shares.shares(self.settings(), 50, 20)] == [1] * 20
+        assert [share.threads for share in shares.shares(self.settings(), 2, 20)] == [4] * 2
 
     def test_cores_and_free_memory_say_how_many_suit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.memory(monkeypatch, 100)
-        assert len(shares.shares(self.settings())) == 4
-        assert len(shares.shares(self.settings(threads=1))) == 1
+        assert len(shares.shares(self.settings(), 50)) == 4
+        assert len(shares.shares(self.settings(threads=1), 50)) == 1
         self.memory(monkeypatch, 4)
-        assert len(shares.shares(self.settings())) == 2
+        assert len(shares.shares(self.settings(), 50)) == 2
         self.memory(monkeypatch, 0.1)
-        assert len(shares.shares(self.settings())) == 1
+        assert len(shares.shares(self.settings(), 50)) == 1
 
     def test_models_take_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.memory(monkeypatch, 100)
         monkeypatch.setattr(shares, "_models", lambda _: 30_000_000_000)
-        assert len(shares.shares(self.settings())) == 2
+        assert len(shares.shares(self.settings(), 50)) == 2
 
     def test_a_model_of_the_users_own_is_as_large_as_its_folder(self, tmp_path: Path) -> None:
         (tmp_path / "model.safetensors").write_bytes(b"x" * 1234)
@@ -207,19 +208,19 @@ class TestShares:
         monkeypatch.setattr(machine, "_cards", lambda: (80 * 2**30, 80 * 2**30))
         monkeypatch.setattr(shares, "_models", lambda _: 1)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        found = shares.shares(self.settings())
+        found = shares.shares(self.settings(), 50)
         assert [(share.device, share.threads) for share in found] == [("cuda:0", 4), ("cuda:1", 4)]
-        assert [share.device for share in shares.shares(self.settings(), 3)] == ["cuda:0", "cuda:1", "cuda:0"]
-        assert [share.device for share in shares.shares(self.settings(device="cuda:1"))] == ["cuda:1"]
+        assert [share.device for share in shares.shares(self.settings(), 50, 3)] == ["cuda:0", "cuda:1", "cuda:0"]
+        assert [share.device for share in shares.shares(self.settings(device="cuda:1"), 50)] == ["cuda:1"]
         self.memory(monkeypatch, 100)
-        assert [share.device for share in shares.shares(self.settings(device="cpu"))] == ["cpu"] * 4
+        assert [share.device for share in shares.shares(self.settings(device="cpu"), 50)] == ["cpu"] * 4
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-        assert [share.device for share in shares.shares(self.settings())] == ["cuda:0"]
+        assert [share.device for share in shares.shares(self.settings(), 50)] == ["cuda:0"]
 
     def test_cards_are_for_models(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(machine, "_cards", lambda: (80 * 2**30,))
         self.memory(monkeypatch, 100)
         off = dict.fromkeys(("objects", "sounds", "visual", "videollm"), "off")
         bundled = {"speech": "pocketsphinx", "text": "rapidocr", "embeddings": "minilm"}
-        found = shares.shares(self.settings(engines={**off, **bundled}))
+        found = shares.shares(self.settings(engines={**off, **bundled}), 50)
         assert [share.device for share in found] == ["auto"] * 4

@@ -1,0 +1,129 @@
+"""`vagent index` on folders, and `vagent list --problems`, as people and programs see them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vagent.test_progress import Terminal
+from vagent import Progress, _board, _indexing
+from vagent.errors import MediaError
+from vagent.index.batch.standing import Standing
+from vagent.index.pipeline import Report
+from vagent.index.records import Video
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A film and a file that is none."""
+    monkeypatch.setenv("VAGENT_INDEX_SETTLE", "0")
+    made = tmp_path / "films"
+    made.mkdir()
+    for path in (film, film.with_suffix(".en.srt")):
+        shutil.copy(path, made)
+    (made / "bro\x1bken.mp4").write_text("this is no film")
+    return made
+
+
+def test_a_folder_is_summed_up_and_what_failed_is_listed_until_it_changes(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    library = ("--library", tmp_path / "library")
+    first = run("index", folder, *library)
+    assert first.code == 1
+    *lines, total = first.out.splitlines()
+    assert total == "1 indexed, 1 quarantined"
+    assert [line.split()[0] for line in lines] == ["quarantined", "indexed"]
+    assert "not a video or audio file" in lines[0]
+    assert "2 subtitles" in lines[1]
+    assert "indexing train.mp4" in first.err
+
+    again = run("index", folder, *library, "--workers", 1)
+    assert again.code == 1
+    assert again.out.splitlines()[-1] == "1 unchanged, 1 quarantined"
+    assert "(in quarantine)" in again.out
+
+    listed = run("list", "--problems", *library)
+    assert listed.code == 0
+    assert "bro\\x1bken.mp4" in listed.out
+    assert "probe: not a video or audio file (1 try)" in listed.out
+    (problem,) = map(json.loads, run("list", "--problems", "--json", *library).out.splitlines())
+    assert (problem["stage"], problem["tries"]) == ("probe", 1)
+    assert problem["video"] == str(folder / "bro\x1bken.mp4")
+
+    run("index", folder, *library, "--retry")
+    assert "(2 tries)" in run("list", "--problems", *library).out
+    shutil.copy(folder / "train.mp4", folder / "bro\x1bken.mp4")
+    mended = run("index", folder, *library)
+    assert mended.code == 0
+    assert run("list", "--problems", *library).out == "no problems\n"
+    assert run("list", "--problems", "--json", *library).out == ""
+
+
+def test_a_file_being_copied_is_no_failure(run: Run, folder: Path, tmp_path: Path) -> None:
+    reports = [
+        Report(path="/films/a.mp4", status="waiting", error=MediaError("it is still being written")),
+        Report(path="/films/b.mp4", status="busy", error=MediaError("another process is indexing this video")),
+        *(Report(path=f"/films/{i}.mp4", status="unchanged", video=Video(i, "f", "/f", 1.0)) for i in range(20)),
+    ]
+    lines = _indexing.summary(reports).splitlines()
+    assert lines == [
+        "waiting    a.mp4  it is still being written",
+        "busy       b.mp4  another process is indexing this video",
+        "20 unchanged, 1 waiting, 1 busy",
+    ]
+
+
+def standing(done: float, *running: Progress, finished: int = 0, left: float | None = None) -> Standing:
+    return Standing(3, finished, done, 300.0, left, running)
+
+
+def test_without_a_terminal_each_video_has_a_line_and_now_and_then_all_of_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 1.0, 2.0, 20.0, 21.0])
+    monkeypatch.setattr(_board.time, "monotonic", lambda: next(clock))
+    one, two = Progress("/films/a\x1b.mp4", "scan", 5.0, 100.0), Progress("/films/b.mp4", "scan", 0.0, None)
+    with _board.board() as told:
+        assert told is not None
+        told(standing(5.0, one))
+        told(standing(6.0, one, two))
+        told(standing(120.0, two, finished=1, left=90.0))
+        told(standing(121.0, two, finished=1, left=89.0))
+    assert capsys.readouterr().err.splitlines() == [
+        "indexing a\\x1b.mp4 (00:01:40)",
+        "indexing b.mp4",
+        "  1 of 3 videos: 00:02:00 of 00:05:00, about 00:01:30 left",
+    ]
+
+
+def test_on_a_terminal_there_is_a_bar_for_all_and_a_line_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    one, two = Progress("/films/a.mp4", "scan", 5.0, 100.0), Progress("/films/b.mp4", "captions", 0.0, 50.0)
+    with _board.board() as told:
+        assert told is not None
+        told(standing(5.0, one, left=60.0))
+        told(standing(9.0, one, two, left=60.0))
+        time.sleep(0.2)  # it is drawn ten times a second
+        told(standing(120.0, two, finished=2, left=30.0))
+        time.sleep(0.2)
+    for shown in ("0 of 3 videos", "2 of 3 videos", "about 00:00:30 left", "a.mp4", "b.mp4", "describing clips"):
+        assert shown in terminal.text
+
+
+def test_nothing_is_shown_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    with _board.board(enabled=False) as told:
+        assert told is None
+    assert capsys.readouterr() == ("", "")
