@@ -27,7 +27,7 @@ def export_library(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The bundle to write, for instance films.tar.zst.")],
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE...]", help="Only these videos and folders; none: the whole library."),
+        typer.Argument(metavar="SOURCE", help="Only these videos and folders; none: the whole library."),
     ] = None,
     json: JsonOption = False,
     library: LibraryOption = None,
