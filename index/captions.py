@@ -29,7 +29,8 @@ _LOOP = 3  # times that a phrase may be repeated before the rest is cut off
 
 
 def caption_clips(job: Job) -> None:
-    """Describe the clips that are not described yet; committed after each batch.
+    """Describe the clips that are not described yet. Each is committed as its description comes: one at a time, or a
+    batch where the model looks at several together.
 
     A model that breaks again and again, or a server that is gone, ends the descriptions with a notice: what was said
     and written is there all the same, and the next run goes on.
@@ -51,39 +52,56 @@ def caption_clips(job: Job) -> None:
     cursor, detail = at
     failed: list[list[Any]] = list(detail.get("failed", []))
     left = [clip for clip in clips if clip.span.start >= cursor]
-    for batch in _batches(left, settings.captions.batch):
-        try:
-            rows = _described(job, engine, batch, failed)
-        except EngineError as error:
-            job.notices.append(f"clips from {format_time(cursor, 1)} on were not described: {error}")
-            return
-        cursor = batch[-1].span.end
-        with job.store.transaction():
-            job.store.add_evidence(rows)
-            job.settle("captions", cursor, {"failed": failed})
-        job.tell("captions", cursor)
+    size = settings.captions.batch if _looks_together(engine) else 1
+    try:
+        for end, rows in _described(job, engine, left, size, failed):
+            cursor = end
+            with job.store.transaction():
+                job.store.add_evidence(rows)
+                job.settle("captions", cursor, {"failed": failed})
+            job.tell("captions", cursor)
+    except EngineError as error:
+        job.notices.append(f"clips from {format_time(cursor, 1)} on were not described: {error}")
+        return
     job.settle("captions", cursor, {"failed": failed}, done=True)
     job.notices += [
         f"not described from {format_time(start, 1)} to {format_time(end, 1)}: {why}" for start, end, why in failed
     ]
 
 
-def _described(job: Job, engine: VideoLanguageModel, batch: Sequence[Clip], failed: list[list[Any]]) -> list[Evidence]:
-    """Captions of some clips. A batch that breaks the model is tried clip by clip: one clip costs only itself."""
+def _described(
+    job: Job, engine: VideoLanguageModel, clips: Sequence[Clip], size: int, failed: list[list[Any]]
+) -> Iterator[tuple[float, list[Evidence]]]:
+    """Captions as they come, ``size`` clips at once, each time with the seconds up to which there are all of them.
+
+    A batch that breaks the model is tried clip by clip: one clip costs only itself.
+    """
+    for batch in _batches(clips, size):
+        try:
+            rows = _captions(job, engine, batch)
+        except EngineFailed as error:
+            if len(batch) > 1:
+                yield from _described(job, engine, batch, 1, failed)
+                continue
+            failed.append([batch[0].span.start, batch[0].span.end, str(error)])
+            if len(failed) >= _FAILURES:
+                raise
+            rows = []
+        yield batch[-1].span.end, rows
+
+
+def _looks_together(engine: VideoLanguageModel) -> bool:
+    """Whether several clips in one call cost less than one after the other."""
+    return type(engine).caption is not VideoLanguageModel.caption
+
+
+def _captions(job: Job, engine: VideoLanguageModel, batch: Sequence[Clip]) -> list[Evidence]:
     shown = [(clip, frames) for clip in batch if (frames := _frames(job, clip.span))]
-    prompts = [prompt(job, clip.span, [time for time, _ in frames]) for clip, frames in shown]
-    tokens = round(job.settings.captions.words * _TOKENS)
     if not shown:
         return []
-    try:
-        texts = engine.caption([frames for _, frames in shown], prompts, tokens=tokens)
-    except EngineFailed as error:
-        if len(batch) > 1:
-            return [row for clip in batch for row in _described(job, engine, [clip], failed)]
-        failed.append([batch[0].span.start, batch[0].span.end, str(error)])
-        if len(failed) >= _FAILURES:
-            raise
-        return []
+    prompts = [prompt(job, clip.span, [time for time, _ in frames]) for clip, frames in shown]
+    tokens = round(job.settings.captions.words * _TOKENS)
+    texts = engine.caption([frames for _, frames in shown], prompts, tokens=tokens)
     pairs = [(clip, tidy(text, job.settings.captions.words)) for (clip, _), text in zip(shown, texts, strict=True)]
     return [
         Evidence(job.video.id, clip.span, "caption", text, weak=engine.weak, engine=engine.revision)

@@ -140,6 +140,33 @@ def test_a_killed_run_goes_on_with_the_next_batch(tmp_path: Path, film: Path) ->
     assert [size for size, _ in Painter.calls] == [2]
 
 
+class Single(Painter):
+    """Looks at one clip after the other."""
+
+    seen: ClassVar[list[float]] = []
+    caption = VideoLanguageModel.caption
+
+    def answer(self, frames: Frames, prompt: str, *, tokens: int | None = None) -> str:
+        self.seen.append(frames[0][0])
+        return super().answer(frames, prompt, tokens=tokens)
+
+
+def test_a_model_that_looks_at_one_clip_at_a_time_does_at_most_that_one_again(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engines.ENGINES["videollm"], "painter", f"{__name__}:Single")  # type: ignore[attr-defined]
+    engines._table.cache_clear()
+    Painter.breaks = {"white": KeyboardInterrupt}
+    with pytest.raises(KeyboardInterrupt):
+        index(tmp_path, film, batch=4)
+    begun = [time // 10 for time in Single.seen]
+    assert begun == [0, 1, 2, 3]
+    Painter.breaks = {}
+    rows, _ = index(tmp_path, film, batch=4)
+    assert [time // 10 for time in Single.seen[4:]] == [3]
+    assert [text.split()[2] for _, _, text, _ in rows] == ["red", "green", "blue", "white"]
+
+
 def test_a_clip_that_breaks_the_model_costs_only_itself(tmp_path: Path, film: Path) -> None:
     Painter.breaks = {"green": EngineFailed}
     rows, (report, _) = index(tmp_path, film)
