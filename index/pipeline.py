@@ -122,7 +122,10 @@ class VideoIndexer:
             if job.guard is not None:
                 job.guard()
             job.store.update_video(job.video.id, complete=True)
-            job.store.set_stage(job.video.id, MARK, mark, "done", 0.0, {"counts": counts, "engines": job.used})
+            # A stage that gave up, because its model broke, is tried again next time.
+            through = all(s.status == "done" for n, s in job.store.stages(job.video.id).items() if n != MARK)
+            told = {"counts": counts, "engines": job.used}
+            job.store.set_stage(job.video.id, MARK, mark if through else "", "done", 0.0, told)
         return Report(
             path=str(job.info.path),
             status="indexed" if job.worked else "unchanged",

@@ -16,6 +16,7 @@ from vagent import configs
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence
 from vagent.index.store import Store
+from vagent.index.sync import marks
 from vagent.tools.sounds import HOP, Samples
 from vagent.tools.sounds.ast import AST
 
@@ -167,7 +168,8 @@ def test_only_what_a_setting_changes_is_done_again(film: Path, tmp_path: Path) -
         assert opened.add(film)[0].status == "indexed"
         after = opened.store.stages(opened.videos()[0].id)
         assert sounds(opened) == []
-    assert {name for name in after if after[name].fingerprint != before[name].fingerprint} == {"sounds"}
+    changed = {name for name in after if after[name].fingerprint != before[name].fingerprint}
+    assert changed == {"sounds", marks.STAGE}
 
 
 def test_the_length_of_checkpoints_and_batches_does_not_move_anything(
