@@ -38,6 +38,7 @@ Time = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": "stri
 """Seconds; a driver may write ``"00:12:03"`` or a number of seconds."""
 
 
+@cache
 def tool(action: Action) -> Tool:
     """The action as a chat model sees it."""
     schema = _model(action).model_json_schema()

@@ -161,7 +161,7 @@ _PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
         rf"|\b[Hh](?:i|ello|ey),?"
         rf"|\b{_TITLE}\.?)\s+)(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})*)",
     ),
-    "full_name": re.compile(rf"(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})+)"),
+    "full_name": re.compile(rf"(?<!\w)(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})+)"),
     "proper": re.compile(_NAME_RUN),
 }
 

@@ -38,12 +38,17 @@ def safe(text: str) -> str:
 
 def as_json(value: Any) -> str:
     """One JSON object, indented."""
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    return _still(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def as_json_lines(values: Iterable[Any]) -> str:
     """One JSON object a line."""
-    return "\n".join(json.dumps(value, ensure_ascii=False) for value in values)
+    return "\n".join(_still(json.dumps(value, ensure_ascii=False)) for value in values)
+
+
+def _still(text: str) -> str:
+    """JSON in which what could steer a terminal stands as an escape; it reads back as the same."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def as_yaml(values: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ class Asked:
         return self.messages[-1].text
 
 
+SETTINGS = load({}, env={})
 Scripted = Reply | Exception | Callable[[Asked], Reply]
 
 
@@ -45,7 +46,7 @@ class Script(ChatModel):
     name = "scripted"
 
     def __init__(self, *replies: Scripted, billions: float | None = None) -> None:
-        super().__init__(load({}, env={}))
+        super().__init__(SETTINGS)
         self.replies = list(replies)
         self.asked: list[Asked] = []
         self._billions = billions
