@@ -76,7 +76,7 @@ class Desk:
         lines = [
             f"[e{row.id}] {f'video {self.number(row.video)} ' if many else ''}"
             f"{format_time(row.span.start, 1)}-{format_time(row.span.end, 1)} {row.kind}"
-            f"{' (recognised weakly)' if row.weak else ''}: {_cut(safe(row.text))}"
+            f"{' (recognised weakly)' if row.weak else ''}: {cut(safe(row.text))}"
             for row in rows[:most]
         ]
         return delimited(lines, len(rows) - most), tuple(row.id for row in rows[:most])
@@ -97,5 +97,6 @@ def number(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A line of evidence no longer than a model is shown."""
     return text if len(text) <= _LINE else text[:_LINE] + "…"

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from vagent.agent.actions.desk import Desk, delimited, number
-from vagent.agent.evidence.phrases import senses
+from vagent.agent.actions.desk import Desk, cut, delimited, number
+from vagent.agent.evidence.phrases import at, senses
 from vagent.agent.state import Observation
 from vagent.tools.safe import safe
 from vagent.tools.time import format_time
@@ -20,7 +20,8 @@ def overview(
     desk: Desk,
     video: Annotated[int | None, Field(description="number of one video; all when left out")] = None,
 ) -> Observation:
-    """What there is: length, tracks and senses of each video, and lines spread over its whole length.
+    """What there is: length, tracks and senses of each video, lines spread over its whole length, and the chapters of a
+    single one.
 
     Use it first when a question is about the whole video or about the file, or when you do not know where to begin.
     """
@@ -46,11 +47,28 @@ def _told(desk: Desk, row: int, most: int) -> tuple[str, tuple[int, ...]]:
     spread = list({line.evidence.id: line.evidence for line in lines}.values())
     spread = spread[:: max(1, -(-len(spread) // most))]
     listed, shown = desk.listed(spread, most)
+    chapters, behind = _chapters(desk, row)
     return (
         f"Video {desk.number(row)}: {format_time(video.duration, 1)} long; the index holds {ran}.\n"
-        f"{delimited(head)}\nLines spread over its length:\n{listed}",
-        shown,
+        f"{delimited(head)}\n{chapters}Lines spread over its length:\n{listed}",
+        tuple(dict.fromkeys(shown + behind)),
     )
+
+
+def _chapters(desk: Desk, row: int) -> tuple[str, tuple[int, ...]]:
+    """The chapters of a single video with the rows behind them; to sum up many videos would take long, and what a file
+    holds is no matter of chapters."""
+    if len(desk.state["videos"]) > 1 or desk.state["plan"].task == "file":
+        return "", ()
+    told, behind = [], []
+    for part in desk.index.summaries(row):
+        if part.extra.get("level") == "chapter":
+            rows = [int(number) for number in part.extra.get("from", ())]
+            labels = ", ".join(f"e{number}" for number in rows)
+            told.append(cut(f"{at(part.span)} {safe(str(part.extra.get('title', '')))} [{labels}]: {safe(part.text)}"))
+            behind += rows
+    text = f"Its chapters; each summary rests on the evidence in brackets:\n{delimited(told)}\n" if told else ""
+    return text, tuple(behind)
 
 
 def _tracks(info: Any) -> list[str]:

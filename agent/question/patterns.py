@@ -92,7 +92,8 @@ CHAPTERS = re.compile(
 HAPPENS = re.compile(
     r"\bwhat (?:all )?(?:happens|happened|goes on|went on|takes place|(?:is|was) (?:going on|happening|it about"
     r"|(?:being )?(?:discussed|talked about|covered|shown|said|told|dealt with)))\b|\bwhat (?:is|was|does) "
-    r"(?:(?:the|this) (?:\w+ ){1,3}|(?:chapter|part|section) \w+ )(?:about|cover|deal with)\b|\b(?:summari[sz]e|recap)\b",
+    r"(?:(?:the|this) (?:\w+ ){1,3}|(?:chapter|part|section) \w+ )(?:about|cover|deal with)\b"
+    r"|\b(?:summari[sz]e|recap)\b",
     re.I,
 )
 """Everything in a stretch of time, or in one chapter, is asked for."""

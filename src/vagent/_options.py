@@ -40,6 +40,7 @@ class Sense(StrEnum):
     objects = "objects"
     caption = "caption"
     sound = "sound"
+    summary = "summary"
     visual = "visual"
 
 

@@ -25,6 +25,7 @@ _NAMES = {
     "objects": "detected",
     "caption": "described",
     "sound": "sound",
+    "summary": "summaries",
     "visual": "picture",
     "file": "the file",
 }
@@ -182,6 +183,7 @@ def holdings(index: VideoLibrary, video: Video, kinds: Sequence[str]) -> dict[st
     stages = index.store.stages(video.id)
     rows = index.evidence(video.id, kinds=kinds) if kinds else []  # type: ignore[arg-type]
     engines = sorted({row.engine for row in index.evidence(video.id) if row.engine})
+    parts = [row for row in index.evidence(video.id, kinds=["summary"]) if row.extra.get("level") == "chapter"]
     return {
         "video": video.path,
         "paths": index.store.paths(video.id),
@@ -196,6 +198,10 @@ def holdings(index: VideoLibrary, video: Video, kinds: Sequence[str]) -> dict[st
         "counts": index.store.counts(video.id),
         "engines": engines,
         "stages": {name: {"status": stage.status, "until": stage.cursor} for name, stage in stages.items()},
+        "chapters": [
+            {"start": part.span.start, "end": part.span.end, "title": part.extra.get("title", ""), "summary": part.text}
+            for part in parts
+        ],
         "evidence": [
             {"kind": r.kind, "start": r.span.start, "end": r.span.end, "text": r.text, "confidence": r.confidence}
             for r in rows
@@ -219,6 +225,7 @@ def show(held: Mapping[str, Any]) -> str:
     lines.append(f"  {held['shots']} shots, {held['clips']} clips{'' if held['complete'] else ', not complete yet'}")
     lines += [f"  {_NAMES.get(kind, kind)}: {count} rows" for kind, count in held["counts"].items()]
     lines += [f"  engine: {safe(engine)}" for engine in held["engines"]]
+    lines += [f"  chapter {_span(part['start'], part['end'])}  {safe(part['title'])}" for part in held["chapters"]]
     for row in held["evidence"]:
         said = f": {safe(row['text'])}" if row["text"] else ""  # a picture's vector says nothing
         lines.append(f"  {_span(row['start'], row['end'])}  {row['kind']}{said}")

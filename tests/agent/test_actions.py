@@ -132,6 +132,16 @@ def test_an_overview_shows_names_without_letting_them_steer_a_terminal(index: Me
     assert "\x1b" not in seen.text
 
 
+def test_an_overview_of_one_video_tells_its_chapters_and_what_they_rest_on(index: MemoryIndex) -> None:
+    seen = carry_out(Call("overview", {}), desk(index, videos=(1,)))
+    (line,) = [line for line in seen.text.splitlines() if line.startswith("00:00:00-")]
+    assert "[e" in line and "The baker pays the bill." in line
+    assert set(seen.shown) >= {1}
+    file = desk(index, videos=(1,), plan=understand("What is the resolution of the video?"))
+    assert "Its chapters" not in carry_out(Call("overview", {}), file).text
+    assert "Its chapters" not in carry_out(Call("overview", {}), desk(index)).text
+
+
 def test_finish_hands_over_a_claim(index: MemoryIndex) -> None:
     seen = carry_out(Call("finish", {"answer": " The baker. ", "evidence": ["e1"]}), desk(index))
     assert seen.answer == Claim(True, "The baker.", ("e1",))
