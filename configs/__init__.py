@@ -211,6 +211,7 @@ class SearchSettings(_Section):
     channel_hits: _Count
     rrf_k: Annotated[int, Field(ge=0)]
     limit: _Count
+    per_video: _Count
     neighbour: _Share
     exact_vectors: _Count
 

@@ -1,7 +1,8 @@
-"""Reciprocal rank fusion: one ranking from several."""
+"""One ranking from several by reciprocal rank fusion, and rankings in which no video crowds out the rest."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -36,3 +37,21 @@ def fuse(rankings: Mapping[str, Sequence[int]], k: int, weights: Mapping[int, fl
         for number, found in ranks.items()
     ]
     return sorted(fused, key=lambda row: (-row.score, row.id))
+
+
+def spread(owners: Sequence[int], most: int, limit: int) -> list[int]:
+    """The places of a ranking that stay when no video may hold more than ``most`` of ``limit``, in their order.
+
+    Where the others do not fill what is left, those that were left out do: a video gives way to others, not to nothing.
+
+    Args:
+        owners: the video of each place, best first.
+    """
+    seen: Counter[int] = Counter()
+    within: list[int] = []
+    beyond: list[int] = []
+    for place, video in enumerate(owners):
+        seen[video] += 1
+        (within if seen[video] <= most else beyond).append(place)
+    within = within[:limit]
+    return sorted([*within, *beyond[: limit - len(within)]])

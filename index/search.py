@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
 from vagent.configs import SearchSettings
 from vagent.index import queries
-from vagent.index.fusion import fuse
+from vagent.index.fusion import fuse, spread
 from vagent.index.recorded import of_pictures, recorded
 from vagent.index.records import Clip, Evidence, Hit, Moment
-from vagent.index.store import Filters, Store
+from vagent.index.store import Filters, Ids, Store, Vectors
 from vagent.index.vectors import VectorIndex
 from vagent.index.words import words
 from vagent.tools.embeddings import EmbeddingEngine
@@ -30,6 +33,10 @@ _BONUS = 0.3  # part of the second best hit's score that a moment gains
 _ALIKE = 0.8  # part of the words of two texts that they share where they say the same
 _NEAR = 5.0  # seconds between evidence of one clip that belongs to one moment
 _ALONG = 0.6  # part of the best score from which other evidence of the clip widens the moment
+
+_ROWS = 4  # rows that a channel hands on for each moment that one of several videos may have
+_DEEPER = 8  # how many times deeper a channel looks where one video fills its candidates
+_DEEPEST = 4096  # candidates that it looks through, at most
 
 _SHOWN = 0.1  # chance of showing what is sought from which a picture counts as found
 _SEEN = 0.5  # factor on the score of a picture that shows it by no chance; one that shows it for certain has one more
@@ -108,7 +115,8 @@ class Searcher:
         Args:
             query: words or a question.
             filters: which evidence may be used; a moment reaches no further than its stretch of time.
-            limit: how many moments; None: as the settings say.
+            limit: how many moments; None: as the settings say. Of several videos none has more than the settings
+                give it while others have any.
 
         Raises:
             QuestionError: the query is empty or too long.
@@ -117,9 +125,36 @@ class Searcher:
         filters = filters or Filters()
         groups = _folded(self._groups(self.hits(query, filters)))
         smoothed = [replace(group, score=group.score + self._neighbours(group, groups)) for group in groups]
-        ranked = _thinned(sorted(smoothed, key=_order))[: limit or self.settings.limit]
+        ranked, limit = _thinned(sorted(smoothed, key=_order)), limit or self.settings.limit
+        if not filters.single:
+            ranked = [
+                ranked[place] for place in spread([group.video for group in ranked], self.settings.per_video, limit)
+            ]
+        ranked = ranked[:limit]
         videos = {video: self.store.video(video) for video in {group.video for group in ranked}}
         return [Moment(videos[group.video], _cut(group.span, filters), group.score, group.hits) for group in ranked]
+
+    def spread(self, filters: Filters, find: Callable[[int], Sequence[tuple[int, float]]]) -> dict[int, float]:
+        """A channel's candidates that go on to the fusion, best first: evidence rows with the channel's scores.
+
+        Of several videos none has more than its share while others have any candidates at all, however many rows of a
+        long one stand before theirs.
+
+        Args:
+            find: gives the best rows with their scores, as many as are asked for.
+        """
+        limit, most = self.settings.channel_hits, _ROWS * self.settings.per_video
+        deep = limit
+        while True:
+            found = find(deep)
+            if filters.single:
+                return dict(found)
+            owners = self.store.videos_of([number for number, _ in found])
+            videos = [owners.get(number, 0) for number, _ in found]
+            shared = sum(min(count, most) for count in Counter(videos).values())
+            if shared >= limit or len(found) < deep or deep >= _DEEPEST:
+                return dict(found[place] for place in spread(videos, most, limit))
+            deep = min(_DEEPER * deep, _DEEPEST)
 
     def _groups(self, hits: Sequence[Hit]) -> list[_Group]:
         clips = self.store.clips_of([hit.evidence.id for hit in hits])
@@ -225,9 +260,9 @@ def _thinned(groups: Sequence[_Group]) -> list[_Group]:
 
 
 def _lexical(searcher: Searcher, query: str, filters: Filters) -> Ranking:
-    store, limit = searcher.store, searcher.settings.channel_hits
+    store = searcher.store
     wanted = queries.forgiven(queries.words(query), store.knows, store.known_stems)
-    return {number: 1.0 for number, _ in store.match(wanted, filters, limit)}
+    return dict.fromkeys(searcher.spread(filters, lambda limit: store.match(wanted, filters, limit)), 1.0)
 
 
 def _dense(searcher: Searcher, query: str, filters: Filters) -> Ranking:
@@ -236,8 +271,19 @@ def _dense(searcher: Searcher, query: str, filters: Filters) -> Ranking:
         return {}
     allowed = None if filters.empty else searcher.store.evidence_ids(filters)
     index = searcher.index(engine.model, engine.dimension)
-    _, ids = index.search(engine.embed_query([query]), searcher.settings.channel_hits, allowed)
-    return {int(number): 1.0 for number in ids[0] if number >= 0}
+    return dict.fromkeys(_nearest(searcher, index, engine.embed_query([query]), filters, allowed), 1.0)
+
+
+def _nearest(
+    searcher: Searcher, index: VectorIndex, vector: Vectors, filters: Filters, allowed: Ids | None
+) -> dict[int, float]:
+    """The evidence rows nearest to a vector, nearest first, with their inner products."""
+
+    def find(limit: int) -> list[tuple[int, float]]:
+        products, ids = index.search(vector, limit, allowed)
+        return [(int(n), float(product)) for n, product in zip(ids[0], products[0], strict=True) if n >= 0]
+
+    return searcher.spread(filters, find)
 
 
 def _visual(searcher: Searcher, query: str, filters: Filters) -> Ranking:
@@ -268,13 +314,9 @@ def _visual(searcher: Searcher, query: str, filters: Filters) -> Ranking:
         return {}
     sought = engine.seek(query)
     index = searcher.index(name, engine.dimension)
-    products, ids = index.search(sought.vector[None], searcher.settings.channel_hits, allowed)
-    chances = sought.chances(products[0])
-    return {
-        int(number): _SEEN + float(chance)
-        for number, chance in zip(ids[0], chances, strict=True)
-        if number >= 0 and chance >= _SHOWN
-    }
+    nearest = _nearest(searcher, index, sought.vector[None], filters, allowed)
+    chances = sought.chances(np.array(list(nearest.values()), np.float32))
+    return {number: _SEEN + float(chance) for number, chance in zip(nearest, chances, strict=True) if chance >= _SHOWN}
 
 
 def _summaries(searcher: Searcher, query: str, filters: Filters) -> Ranking:
@@ -290,8 +332,7 @@ def _summaries(searcher: Searcher, query: str, filters: Filters) -> Ranking:
         return {}
     if engine is not None:
         index = searcher.index(recorded(engine.model, "summaries"), engine.dimension)
-        _, ids = index.search(engine.embed_query([query]), limit, allowed)
-        return {int(number): 1.0 for number in ids[0] if number >= 0}
+        return dict.fromkeys(_nearest(searcher, index, engine.embed_query([query]), filters, allowed), 1.0)
     wanted = set(queries.words(query))
     rows = searcher.store.evidence(ids=[int(number) for number in allowed])
     shared = {row.id: len(wanted & set(words(f"{row.extra.get('title', '')} {row.text}"))) for row in rows}

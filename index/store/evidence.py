@@ -103,6 +103,11 @@ class EvidenceRows(Database):
         rows = self._rows(f"SELECT e.id FROM evidence e WHERE {where} ORDER BY e.id", values)
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
+    def videos_of(self, ids: Sequence[int]) -> dict[int, int]:
+        """The video of each row of evidence that is there."""
+        sql = "SELECT id, video FROM evidence WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(self._rows(sql, (to_json([int(number) for number in ids]),)))
+
     def counts(self, video: int) -> dict[str, int]:
         """Rows of evidence by kind."""
         return dict(self._rows("SELECT kind, count(*) FROM evidence WHERE video = ? GROUP BY kind", (video,)))

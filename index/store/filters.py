@@ -33,6 +33,11 @@ class Filters:
         """True where nothing is filtered out."""
         return self == Filters()
 
+    @property
+    def single(self) -> bool:
+        """True where only one video is let through."""
+        return self.videos is not None and len(set(self.videos)) == 1
+
 
 def conditions(filters: Filters) -> tuple[str, list[Any]]:
     """The filters as SQL over ``evidence e`` with its values."""
