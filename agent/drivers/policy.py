@@ -48,7 +48,7 @@ def _wanted(state: State, context: Context) -> list[Call]:
         for number, video in enumerate(videos[:2], 1):
             calls += _transcript(state, context, number, Span(0.0, context.index.video(video).duration))
     if state.get("rounds", 0) > 0:
-        words = " ".join(content(plan.question, frame=True))
+        words = " ".join(content(plan.framed, frame=True))
         calls += [_search(words, None)] if words else []
         calls.append(_count(state))
     if not state.get("problem") and (plan.visual or plan.kind == "visual" or state.get("rounds", 0) > 0):
@@ -62,7 +62,7 @@ def _search(query: str, kinds: Sequence[Kind] | None) -> Call:
 
 def _count(state: State) -> Call:
     plan = state["plan"]
-    what = " ".join(plan.quoted) or " ".join(content(plan.question)) or plan.question
+    what = " ".join(plan.quoted) or " ".join(content(plan.framed)) or plan.question
     return Call("count", {"what": what[:500]})
 
 

@@ -25,7 +25,7 @@ from vagent.configs import Settings
 from vagent.configs import load as load_settings
 from vagent.errors import EngineError, EngineFailed, EngineUnavailable
 from vagent.tools import engines
-from vagent.tools.endpoint import http
+from vagent.tools.endpoint import http, replies
 from vagent.tools.endpoint.address import address
 from vagent.tools.thoughts import pieces_without_thoughts, without_thoughts
 from vagent.tools.videollm.endpoint_pictures import mp4
@@ -738,3 +738,18 @@ class TestChoosing:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
         assert engine.answer(FRAMES, "?") == seen(server.asked[0]) == TOLD
+
+
+@pytest.mark.parametrize(
+    ("reply", "tokens"),
+    [
+        ({"usage": {"prompt_tokens": 812, "completion_tokens": 9}}, 821),
+        ({"usage": {"prompt_tokens": 812}}, 812),
+        ({"usage": {"prompt_tokens": "many", "completion_tokens": True}}, 0),
+        ({"usage": None}, 0),
+        ({}, 0),
+        ("nothing", 0),
+    ],
+)
+def test_tokens_are_counted_where_the_server_tells(reply: object, tokens: int) -> None:
+    assert replies.spent(reply) == tokens

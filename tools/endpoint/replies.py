@@ -25,6 +25,13 @@ def choice(reply: Any) -> dict[str, Any]:
     raise EngineFailed("the server answered without an answer", short(said or reply), hint=SEE_LOG)
 
 
+def spent(reply: Any) -> int:
+    """Tokens read and written, where the server tells; else 0."""
+    usage = reply.get("usage") if isinstance(reply, dict) else None
+    told = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
+    return sum(count for count in told if isinstance(count, int) and not isinstance(count, bool) and count > 0)
+
+
 def text(message: Any) -> str:
     """The text of a message or of a piece of one, whole or in parts; empty where it has none.
 

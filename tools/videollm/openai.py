@@ -61,6 +61,7 @@ class OpenAIVideoLLM(VideoLanguageModel):
         """
         with self._explained():
             reply = self._server.ask(self._body(frames, prompt, tokens))
+        self.spent += replies.spent(reply)
         choice = replies.choice(reply)
         text = without_thoughts(replies.text(choice.get("message")))
         if not text and choice.get("finish_reason") == "length":
