@@ -221,12 +221,13 @@ class VectorIndex:
 
     def _load(self, state: VectorState) -> None:
         faiss = _faiss()
+        level = logging.INFO  # that it is missing or old is a matter of course, that it is damaged is not
         try:
             manifest = _Manifest(**json.loads(self.manifest.read_bytes()))
             reason = _disagreement(manifest, state, self._settings)
             content = b"" if reason else self.file.read_bytes()
             if not reason and (len(content), hashlib.sha256(content).hexdigest()) != (manifest.size, manifest.sha256):
-                reason = "it is damaged"
+                reason, level = "it is damaged", logging.WARNING
             if not reason:
                 index = faiss.deserialize_index(np.frombuffer(content, np.uint8))
                 if index.ntotal == manifest.count:
@@ -239,8 +240,8 @@ class VectorIndex:
         except FileNotFoundError:
             reason = "there is none"
         except (OSError, ValueError, TypeError, RuntimeError) as error:
-            reason = f"it cannot be read: {error}"
-        _log.info("the file of vectors is not used: %s", reason)
+            reason, level = f"it cannot be read: {error}", logging.WARNING
+        _log.log(level, "the file of vectors is not used: %s; it is made anew from the database", reason)
 
     def _save(self, state: VectorState) -> None:
         """Writes the file where that is possible; the library works without it."""

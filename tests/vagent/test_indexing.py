@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -81,6 +82,21 @@ def test_a_file_being_copied_is_no_failure(run: Run, folder: Path, tmp_path: Pat
         "busy       b.mp4  another process is indexing this video",
         "20 unchanged, 1 waiting, 1 busy",
     ]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_file_of_vectors_is_made_anew_and_told_of(indexed: Path, tmp_path: Path, damage: str) -> None:
+    library = shutil.copytree(indexed, tmp_path / "library")
+    command = [sys.executable, "-m", "vagent.cli", "search", "umbrella", "--json", "--library", str(library)]
+    before = subprocess.run(command, capture_output=True, text=True, check=True)
+    (vectors,) = library.glob("vectors/*.faiss")
+    content = bytearray(vectors.read_bytes())
+    content[len(content) // 2] ^= 16
+    vectors.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    after = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert after.stdout == before.stdout
+    assert "the file of vectors is not used: it is damaged; it is made anew from the database" in after.stderr
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == before.stderr
 
 
 def standing(done: float, *running: Progress, finished: int = 0, left: float | None = None) -> Standing:
