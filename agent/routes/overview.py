@@ -27,6 +27,7 @@ _LONG = 240  # characters of one quote that comes from several lines
 _UNTITLED = "(nothing said or written)"
 _EXTRACTIVE = re.compile(r"^extractive\b")  # engine of summaries that quote
 _ABOUT = 0.6  # part of the weight of some words that a title or summary holds where it is about them
+_INSIDE = 0.2  # part of a chapter, or of a shorter stretch, that both share where the chapter belongs to the stretch
 _PROBABILITY = 0.5  # there are many right summaries, and nothing tells which was wanted
 _NONE = "No speech, subtitles or on-screen text were found, so there is nothing to sum up."
 
@@ -49,7 +50,7 @@ def chapters(plan: Plan, shelf: Shelf) -> Draft:
     """The chapters of the videos with their times and titles, each with a quote from it."""
     many, texts, quotes, names, spans = len(shelf.numbers) > 1, [], [], [], []
     for video in shelf.numbers:
-        held = [row for row in _of(shelf, video, "chapter") if row.span.overlap(_stretch(plan, shelf, video)) > 0]
+        held = [row for row in _of(shelf, video, "chapter") if _belongs(row.span, _stretch(plan, shelf, video))]
         if not held:
             continue
         count = f"{len(held)} chapter{'' if len(held) == 1 else 's'}"
@@ -89,7 +90,7 @@ def _told(plan: Plan, shelf: Shelf, video: int, many: bool) -> tuple[str, list[Q
     count = _FEW if many else _QUOTES
     if stretch.duration < shelf.video(video).duration - 1.0:
         quotes = _telling(shelf, video, stretch, count)
-        inside = [row for row in _of(shelf, video, "chapter") if row.span.overlap(stretch) > 0]
+        inside = [row for row in _of(shelf, video, "chapter") if _belongs(row.span, stretch)]
         return _joined("", quotes, [] if many else inside), quotes, ""
     rows = shelf.index.summaries(video)
     whole = next((row for row in rows if row.extra.get("level") == "video"), None)
@@ -152,6 +153,11 @@ def _stretch(plan: Plan, shelf: Shelf, video: int) -> Span:
         number = _number(asked, len(held))
         return held[number].span.clamp(whole) if 0 <= number < len(held) else Span(0.0, 0.0)
     return plan.hint.within(duration).clamp(whole) if plan.hint is not None and plan.hint.strict else whole
+
+
+def _belongs(chapter: Span, stretch: Span) -> bool:
+    """Whether a chapter is a part of what is asked about, and does not only reach into it."""
+    return chapter.overlap(stretch) > _INSIDE * min(chapter.duration, stretch.duration)
 
 
 def _quotes(shelf: Shelf, row: Evidence, stretch: Span) -> list[Quote]:

@@ -25,10 +25,13 @@ _NEW = 0.5  # how much likeness to what is taken already counts against a senten
 _LIKELY = range(6, 33)  # words of a sentence that can stand by itself
 _SLIDE = 3  # words that carry content, of on-screen text that can
 _ODD = 0.5  # factor on the centrality of one that is shorter or longer
+_SCANT = 0.5  # ... that has fewer words than _TELLS that carry content
 _ASKED = 0.7  # ... that is a question
 _LEANING = 0.75  # ... that begins as if it went on from another
 _MEANT = 6  # words that carry content; a sentence of fewer is not the fuller for it
 _REPEATED = 0.9  # likeness from which a sentence says what has been said
+_TELLS = 2  # words that carry content, of a sentence that tells anything
+_ENOUGH = 2  # telling sentences that were surely recognised, beside which no unreliable one is quoted
 _WEAK = 0.5  # ... that was recognised by an unreliable engine
 _LEANS = frozenset(
     "and but so or because then also it he she they this that these those there yes no okay ok well yeah right oh uh um"
@@ -37,7 +40,8 @@ _LEANS = frozenset(
 
 
 def central(sentences: Sequence[Sentence], everywhere: Mapping[str, int], count: int, most: int) -> list[Sentence]:
-    """The sentences that stand for a stretch, in order of time.
+    """The sentences that stand for a stretch, in order of time. What an unreliable engine recognised is among them only
+    where there is little else.
 
     Args:
         sentences: those of the stretch.
@@ -45,6 +49,8 @@ def central(sentences: Sequence[Sentence], everywhere: Mapping[str, int], count:
         count: how many sentences, at most.
         most: how many words they have together, at most; a first sentence that has more is taken all the same.
     """
+    sure = [sentence for sentence in sentences if not sentence.weak]
+    sentences = sure if sum(len(s.words) >= _TELLS for s in sure) >= _ENOUGH else sentences
     worth, alike = worths(sentences, everywhere), likeness(sentences)
     taken: list[int] = []
     left = most
@@ -139,6 +145,7 @@ def _form(sentence: Sentence) -> float:
     first = spoken[0].strip(",.;:!?\"'“”‘’").casefold() if spoken else ""
     slide = sentence.heading is not None and len(sentence.words) >= _SLIDE
     factor = 1.0 if sentence.length in _LIKELY or slide else _ODD
+    factor *= _SCANT if len(sentence.words) < _TELLS else 1.0
     factor *= _ASKED if sentence.text.endswith("?") else 1.0
     factor *= _LEANING if first in _LEANS else 1.0
     return factor * (_WEAK if sentence.weak else 1.0)

@@ -135,7 +135,8 @@ class _Maker:
         rows = [row for sentence in grounds for row in sentence.rows]
         if not text:
             text, rows = _things(labels)
-        weak = _mostly_weak(sentences) if sentences else bool(labels) and all(label.weak for label in labels)
+        material = part.quotes if engine == METHOD else sentences
+        weak = _mostly_weak(material) if material else bool(labels) and all(label.weak for label in labels)
         return Evidence(
             video=self._video.id,
             span=part.span,

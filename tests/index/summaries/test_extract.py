@@ -72,6 +72,14 @@ def test_weak_evidence_goes_behind_good() -> None:
     assert taken.kind == "caption"
 
 
+def test_what_was_hardly_recognised_is_quoted_only_where_there_is_little_else() -> None:
+    lines = [("the ridden lion of the sea goes home", True), ("A map of the harbour.", False), ("Ships at sea.", False)]
+    rows = [Evidence(1, Span(n, n + 1), "caption", text, weak=weak, id=n) for n, (text, weak) in enumerate(lines)]
+    part = gather(rows, [], [], 10.0, {}).sentences
+    assert [s.weak for s in central(part, everywhere([part]), 3, 60)] == [False, False]
+    assert [s.weak for s in central(part[:2], everywhere([part]), 3, 60)] == [True, False]
+
+
 def test_likeness_is_by_meaning_where_everything_was_embedded() -> None:
     (part,) = sentences([BREAD])
     assert likeness(part)[0, 1] > likeness(part)[1, 2]
