@@ -130,7 +130,12 @@ class VideoLibrary:
         return reports
 
     def prepare(
-        self, source: Path | str, on_progress: OnProgress | None = None, *, again: bool = False
+        self,
+        source: Path | str,
+        on_progress: OnProgress | None = None,
+        *,
+        again: bool = False,
+        on_standing: OnStanding | None = None,
     ) -> list[Report]:
         """Index what a question to ``source`` needs: files that are not in the library, or not completely.
 
@@ -148,7 +153,8 @@ class VideoLibrary:
             raise
         missing = files if again else [file for file in files if not self._ready(file)]
         # Whoever asks about this very file wants an answer from it, not a question back.
-        reports = self._index(missing, Listeners(on_progress), spread=not _is_file([source]), relink="never")
+        listeners = Listeners(on_progress, on_standing)
+        reports = self._index(missing, listeners, spread=not _is_file([source]), relink="never")
         if missing:
             self._name(reports)
         errors = [report.error for report in reports if report.error is not None]

@@ -1,4 +1,4 @@
-"""Progress of many videos on stderr: one bar for all and a line for each in work; plain lines where nobody watches."""
+"""Progress on stderr: a bar for all videos and a line for each in work; plain lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vagent._progress import QUIET, WORDS, line
+from vagent._progress import line
 from vagent._render import safe
 from vagent.tools.time import format_time
 
 if TYPE_CHECKING:
     from vagent.index.batch.standing import OnStanding, Standing
+
+_WORDS = {
+    "subtitles": "reading subtitles",
+    "scan": "watching and listening",
+    "captions": "describing clips",
+    "visual": "embedding pictures",
+    "embed": "embedding",
+}
+_QUIET = 10.0  # seconds between two plain lines
 
 
 @contextmanager
@@ -50,10 +59,10 @@ def _rich_board() -> Iterator[OnStanding]:
                     tasks[path] = shown.add_task("", total=None, at="")
                 shown.update(
                     tasks[path],
-                    description=f"{escape(safe(Path(path).name))}  {WORDS[progress.stage]}",
+                    description=f"{escape(safe(Path(path).name))}  {_WORDS[progress.stage]}",
                     completed=progress.done,
                     total=progress.total,
-                    at=format_time(progress.done),
+                    at=format_time(progress.done) if standing.files > 1 else _at(standing, progress.done),
                 )
             shown.update(
                 whole,
@@ -81,14 +90,21 @@ class _Plain:
                 self._begun.add(progress.path)
                 total = f" ({format_time(progress.total)})" if progress.total else ""
                 line(f"indexing {safe(Path(progress.path).name)}{total}")
-        if now - self._told < QUIET:
+        if now - self._told < _QUIET:
             return
         self._told = now
-        left = f", {_left(standing)}" if _left(standing) else ""
-        line(
-            f"  {standing.finished} of {standing.files} videos: {format_time(standing.done)} of "
-            f"{format_time(standing.total)}{left}"
-        )
+        if standing.files > 1:
+            what = f"{standing.finished} of {standing.files} videos: {format_time(standing.done)} of "
+            what += format_time(standing.total)
+        elif standing.running:
+            what = f"{_WORDS[standing.running[0].stage]}: {format_time(standing.running[0].done)}"
+        else:
+            return
+        line(f"  {what}, {_left(standing)}" if _left(standing) else f"  {what}")
+
+
+def _at(standing: Standing, done: float) -> str:
+    return f"{format_time(done)}  {_left(standing)}"
 
 
 def _left(standing: Standing) -> str:

@@ -408,9 +408,10 @@ def _open(
 def _prepare(opened: Library, source: str, *, quiet: bool, again: bool) -> None:
     """Index what is not indexed yet, with a progress bar."""
     from vagent import _progress
+    from vagent._board import board
 
-    with _progress.bar(enabled=not quiet) as on_progress:
-        reports = opened.prepare(source, again=again, progress=on_progress)
+    with board(enabled=not quiet) as on_standing:
+        reports = opened.prepare(source, again=again, standing=on_standing)
     _progress.tell(reports)
 
 

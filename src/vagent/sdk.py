@@ -147,19 +147,25 @@ class Library(Upkeep):
         agent.checked(question, choices, self.settings)
 
     def prepare(
-        self, source: str | Path, *, again: bool = False, progress: Callable[[Progress], object] | None = None
+        self,
+        source: str | Path,
+        *,
+        again: bool = False,
+        progress: Callable[[Progress], object] | None = None,
+        standing: OnStanding | None = None,
     ) -> list[Report]:
         """Index what a question to ``source`` needs and the library does not have yet.
 
         Args:
             source: a file or a folder.
             again: also bring up to date what was indexed completely, maybe with other settings.
-            progress: told a few times a second how far the current video is.
+            progress: told a few times a second how far each video is.
+            standing: told as often how far all of them are together.
 
         Raises:
             VagentError: none of the files can be indexed; the first one's error.
         """
-        return self._index.prepare(source, progress, again=again)
+        return self._index.prepare(source, progress, again=again, on_standing=standing)
 
     def plan(self, sources: str | Path | Iterable[str | Path]) -> list[dict[str, str]]:
         """What ``add`` would do with each file: ``video``, ``status`` (new, resume, done) and ``reason``."""

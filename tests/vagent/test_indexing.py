@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from tests.vagent.test_progress import Terminal
 from vagent import Progress, _board, _indexing
 from vagent.errors import MediaError
 from vagent.index.batch.standing import Standing
@@ -21,6 +20,22 @@ from vagent.index.pipeline import Report
 from vagent.index.records import Video
 
 Run = Callable[..., Any]
+
+
+class Terminal:
+    """Takes what is written, and says that it is a terminal."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -120,6 +135,37 @@ def test_without_a_terminal_each_video_has_a_line_and_now_and_then_all_of_them(
         "indexing b.mp4",
         "  1 of 3 videos: 00:02:00 of 00:05:00, about 00:01:30 left",
     ]
+
+
+def test_a_single_video_has_its_own_stage_and_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 1.0, 20.0, 21.0, 40.0])
+    monkeypatch.setattr(_board.time, "monotonic", lambda: next(clock))
+    with _board.board() as told:
+        assert told is not None
+        told(Standing(1, 0, 0.0, 0.0, None, (Progress("/films/a\x1b[31m.mp4", "subtitles", 0.0, 100.0),)))
+        told(Standing(1, 0, 50.0, 100.0, 20.0, (Progress("/films/a\x1b[31m.mp4", "scan", 50.0, 100.0),)))
+        told(Standing(1, 0, 55.0, 100.0, 19.0, (Progress("/films/a\x1b[31m.mp4", "scan", 55.0, 100.0),)))
+        told(Standing(1, 1, 100.0, 100.0, 0.0, ()))
+    assert capsys.readouterr().err.splitlines() == [
+        "indexing a\\x1b[31m.mp4 (00:01:40)",
+        "  watching and listening: 00:00:50, about 00:00:20 left",
+    ]
+
+
+def test_on_a_terminal_a_single_video_has_a_bar_with_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with _board.board() as told:
+        assert told is not None
+        told(Standing(1, 0, 25.0, 100.0, 60.0, (Progress("/films/a.mp4", "scan", 25.0, 100.0),)))
+        time.sleep(0.2)
+    assert "watching and listening" in terminal.text
+    assert "00:00:25  about 00:01:00 left" in terminal.text
+    assert "videos" not in terminal.text
 
 
 def test_on_a_terminal_there_is_a_bar_for_all_and_a_line_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
