@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vagent.agent import reach
 from vagent.agent.check import confidence
 from vagent.agent.evidence.draft import Draft, Quote
 from vagent.agent.evidence.phrases import at, coverage_in_words, says, searched_in_words
@@ -22,7 +23,7 @@ def compose(state: State, context: Context) -> Answer:
         quotes = tuple(dict.fromkeys((*chosen.quotes, *draft.quotes)))[:5]
         option = safe(without_label(options[chosen.position]))
         proof = says(chosen.quotes[0]) if chosen.quotes else draft.text
-        text, answered = f"{option}. {proof}", True
+        text, answered = reach.with_films(f"{option}. {proof}", quotes, shelf, state.get("among", 1)), True
         probability = confidence(chosen.probability, chosen.quotes)
         choice: str | None = letters(options)[chosen.position]
     else:
@@ -34,8 +35,10 @@ def compose(state: State, context: Context) -> Answer:
         probability = draft.probability
         if answered:
             # What is counted or denied is only so as far as was gone through.
-            reach = coverage_in_words(draft.coverage) if draft.coverage else ""
-            text = " ".join(filter(None, (text, reach, draft.notice)))
+            covered = coverage_in_words(draft.coverage) if draft.coverage else ""
+            counted = draft.spans or [(q.video, q.span) for q in quotes if draft.value is not None]
+            text = reach.with_films(text, quotes, shelf, state.get("among", 1), counted)
+            text = " ".join(filter(None, (text, covered, draft.notice)))
     citations = _citations(draft, quotes, shelf) if answered else ()
     return Answer(
         question=state["asked"],
@@ -111,10 +114,11 @@ def _not_answered(draft: Draft, searched: tuple[Searched, ...], shelf: Shelf, op
     parts += [problem, draft.notice, searched_in_words(searched)]
     if draft.leads or draft.quotes:
         nearest = (draft.quotes or draft.leads)[0]
-        parts.append(f"The nearest found, which does not answer it: {_plain(nearest)}")
+        film = shelf.video(nearest.video).path if len(searched) > 1 else None
+        parts.append(f"The nearest found, which does not answer it: {_plain(nearest, film)}")
     return " ".join(dict.fromkeys(part for part in parts if part))
 
 
-def _plain(quote: Quote) -> str:
-    said = says(quote)
+def _plain(quote: Quote, film: str | None) -> str:
+    said = says(quote, film)
     return said[0].lower() + said[1:] if said else at(quote.span)

@@ -16,12 +16,13 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from vagent.agent import actions, budget, check, claims, looks
+from vagent.agent import actions, budget, check, claims, looks, reach
 from vagent.agent.actions.desk import Desk
 from vagent.agent.answer import compose, turn
 from vagent.agent.evidence.draft import Draft
 from vagent.agent.question.follow import resolve
 from vagent.agent.question.plan import understand as plan_for
+from vagent.agent.question.which import narrow
 from vagent.agent.records import Step
 from vagent.agent.routes import choices, extract
 from vagent.agent.routes.choices import Chosen
@@ -73,10 +74,13 @@ def understand(state: State, runtime: Runtime[Context]) -> State:
     index = runtime.context.index
     resolved = resolve(state["asked"], state.get("turns", []))
     videos = tuple(v for v in state["videos"] if v not in resolved.elsewhere) or state["videos"]
+    named = narrow(resolved.question, [index.video(v) for v in videos])
+    asked, videos = named.question, named.videos or videos
     duration = max((index.video(v).duration for v in videos), default=0.0)
-    plan = plan_for(resolved.question, videos=len(videos), duration=duration, choices=state.get("choices", ()))
+    plan = plan_for(asked, videos=len(videos), duration=duration, choices=state.get("choices", ()))
     fresh: State = {"rounds": 0, "claim": None, "problem": "", "chosen": None, "gone": False, "objections": 0}
-    return {**fresh, "question": resolved.question, "videos": videos, "plan": plan}
+    among = len(state["videos"])
+    return {**fresh, "question": resolved.question, "videos": videos, "among": among, "plan": plan}
 
 
 def decide(state: State, runtime: Runtime[Context]) -> State:
@@ -131,7 +135,7 @@ def verify(state: State, runtime: Runtime[Context]) -> State:
 def _by_evidence(state: State, context: Context) -> tuple[Draft, Chosen | None]:
     """What the evidence and the looks answer by themselves."""
     plan, shelf, leads = state["plan"], context.shelf(state), _leads(state)
-    draft = check.check(extract.draft(plan, shelf, leads), shelf)
+    draft = check.check(reach.limited(extract.draft(plan, shelf, leads), shelf, len(state["videos"])), shelf)
     draft = looks.with_looks(draft, plan, state.get("looks", []))
     chosen = None
     if state.get("choices"):

@@ -136,6 +136,7 @@ class State(TypedDict, total=False):
     question: str
     choices: tuple[str, ...]
     videos: tuple[int, ...]
+    among: int  # videos that were asked; fewer are left where the question names some of them
     start: float | None
     end: float | None
     plan: Plan

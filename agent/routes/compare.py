@@ -65,7 +65,7 @@ def which(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     for one in ranked:
         if one.passage.video != best and one.support.probability >= ENOUGH:
             others.setdefault(one.passage.video, one)
-    close = [one for one in others.values() if one.score >= ranked[0].score - _CLOSE][:_OTHERS]
+    close = [one for one in others.values() if _fits(one, ranked[0])][:_OTHERS]
     name = file_name(shelf, best)
     also = tuple(quote_of(one.passage, shelf) for one in close)
     text = f"{quoted(name)}: {says(found.quotes[0])}"
@@ -74,6 +74,11 @@ def which(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
         text += f" Others that may be meant: {listed(places)}."
     quotes = (found.quotes[0], *also, *(q for q in found.quotes[1:] if q not in also))
     return replace(found, text=text, short=name, quotes=quotes)
+
+
+def _fits(one: Ranked, best: Ranked) -> bool:
+    """Whether a video may be meant too: it scores nearly as well, or holds just as much of what was asked."""
+    return one.score >= best.score - _CLOSE or one.support.coverage >= best.support.coverage
 
 
 def named(plan: Plan, shelf: Shelf) -> Shelf:

@@ -323,7 +323,10 @@ def test_what_is_seen_and_heard(question: str, said: str) -> None:
         ("In which video are cars mentioned?", "“oslo.mp4”: At 00:00:40"),
         ("What do both videos say about trams?", "In lisbon.mp4 at 00:00:05"),
         ("How do the two videos differ in what a tree costs?", "In lisbon.mp4 at"),
-        ("What does lisbon.mp4 say about trams?", "At 00:00:05 the subtitles say: “Trams make a city quiet.”"),
+        (
+            "What does lisbon.mp4 say about trams?",
+            "In lisbon.mp4 at 00:00:05 the subtitles say: “Trams make a city quiet.”",
+        ),
     ],
 )
 def test_videos_are_compared(question: str, said: str) -> None:
