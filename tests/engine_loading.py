@@ -68,6 +68,8 @@ def use(sense: str, engine: Any) -> None:
     import numpy as np
 
     random = np.random.default_rng(0)
+    from vagent.tools.chat import Message
+
     picture = random.integers(0, 255, (96, 128, 3), dtype=np.uint8)
     sound = random.integers(-3000, 3000, 4_000, dtype=np.int16)  # a quarter of a second: random models talk on and on
     uses: dict[str, Callable[[], Any]] = {
@@ -78,6 +80,7 @@ def use(sense: str, engine: Any) -> None:
         "embeddings": lambda: engine.embed(["a red umbrella"]),
         "visual": lambda: (engine.embed_images([picture]), engine.embed_texts(["a red umbrella"])),
         "videollm": lambda: engine.answer([(0.0, picture), (1.0, picture)], "What is this?", tokens=2),
+        "chat": lambda: engine.reply([Message("user", "What is this?")], schema={"type": "boolean"}),
     }
     uses[sense]()
 

@@ -4,6 +4,7 @@ library than vagent's, and answers from their pixels. Tests switch errors and od
 
 from __future__ import annotations
 
+import atexit
 import base64
 import io
 import json
@@ -11,7 +12,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -326,9 +327,7 @@ def lasting() -> str:
     """The address of a server that runs as long as the process, likes the letters C, B and A in this order, and calls
     the first tool that it is given."""
     likely = [{"token": letter, "logprob": math.log(share)} for letter, share in (("C", 0.5), ("B", 0.3), ("A", 0.1))]
-    running = serving(probable=lambda request: likely, speak=obliging)
-    _running.append(running)  # a context that nobody holds would end
-    return running.__enter__().url
-
-
-_running: list[Any] = []
+    ending = ExitStack()
+    # By itself it would end only when the interpreter has stopped all threads, and wait for its own for ever.
+    atexit.register(ending.close)
+    return ending.enter_context(serving(probable=lambda request: likely, speak=obliging)).url

@@ -158,8 +158,9 @@ def model(folder: Path, kind: Kind, settings: Settings, chosen: Place, trusted: 
     from safetensors import SafetensorError
 
     options = {"trust_remote_code": trusted, "local_files_only": True, "use_safetensors": True, **chosen.options}
+    told = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # what does not fit is refused by us, by name
     try:
-        made, info = _built(folder, kind, settings, chosen, options | {"output_loading_info": True})
+        made, info = _built(folder, kind, settings, chosen, options | told)
     except SafetensorError as error:
         raise EngineFailed(
             f"the weights of {folder.name} are damaged ({first_line(error)})", hint=AGAIN.format(folder.name)
@@ -186,7 +187,7 @@ def _refuse_incomplete(folder: Path, info: Mapping[str, Any]) -> None:
     """transformers would go on with random numbers in the place of what is missing."""
     for trouble, what in (("missing_keys", "lack"), ("mismatched_keys", "do not fit")):
         if info.get(trouble):
-            names = sorted(str(key) for key in info[trouble])
+            names = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info[trouble])
             said = f"the weights of {folder.name} {what} {len(names)} of the model's parts, {names[0]} among them"
             raise EngineFailed(said, hint=AGAIN.format(folder.name))
 

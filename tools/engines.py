@@ -51,6 +51,8 @@ ENGINES: Mapping[Sense, Mapping[str, str]] = {
     },
     "chat": {
         "openai": "vagent.tools.chat.openai:OpenAIChat",  # first: it is there only where its server was set
+        "transformers": "vagent.tools.chat.transformers:TransformersChat",
+        "videollm": "vagent.tools.chat.videollm:VideoLLMChat",
     },
 }
 

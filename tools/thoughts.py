@@ -7,6 +7,12 @@ from collections.abc import Iterable, Iterator
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
+def closed(prompt: str) -> str:
+    """A prompt whose end opens the thoughts, as templates of models that always think have it, with them closed again:
+    the answer is what is wanted."""
+    return f"{prompt}\n{_CLOSE}\n\n" if prompt.rstrip().endswith(_OPEN) else prompt
+
+
 def without_thoughts(text: str) -> str:
     """The answer behind the thoughts, stripped; empty where the model never came to one.
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from tests import openai_server
-from tests.models import easyocr, embeddings, objects, sounds, visual, whisper, whisper_tones
+from tests.models import chat, easyocr, embeddings, objects, sounds, videollm, visual, whisper, whisper_tones
 from tests.sounds import RATE, SENTENCES, Sound, chords, noise, silence, speech
 from tests.text_pictures import page
 from vagent.configs import Settings
@@ -52,6 +52,8 @@ TINY: dict[tuple[Sense, str], Callable[[], Overrides]] = {
     ("speech", "openai-whisper"): lambda: {"speech": {"model": str(whisper.openai())}},
     ("videollm", "openai"): lambda: {"videollm": {"endpoint": openai_server.lasting()}},
     ("chat", "openai"): lambda: {"chat": {"endpoint": openai_server.lasting()}},
+    ("chat", "transformers"): lambda: {"chat": {"model": str(chat.folder("qwen"))}},
+    ("chat", "videollm"): lambda: {"videollm": {"model": str(videollm.folder("qwen3_vl"))}},
 }
 """Engines that need a model, and how to give them a tiny one with random weights: it keeps to everything but sense.
 

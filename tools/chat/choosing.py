@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from vagent.errors import EngineFailed
 from vagent.prompts import fill
 from vagent.tools.chat import Message, Reply, Tool, ToolCall
-from vagent.tools.chat.calls import call_id, json_in, name_and_arguments, object_of, written
+from vagent.tools.chat.calls import call_id, json_in, name_and_arguments, object_of, read, write, written
 
 
 def choice_schema(tools: Sequence[Tool]) -> dict[str, Any]:
@@ -19,7 +18,7 @@ def choice_schema(tools: Sequence[Tool]) -> dict[str, Any]:
     shared: dict[str, Any] = {}
     ways = []
     for tool in tools:
-        parameters = dict(tool.parameters) or {"type": "object", "properties": {}, "additionalProperties": False}
+        parameters = {"type": "object", "properties": {}, "additionalProperties": False, **tool.parameters}
         # A reference reads from the root of the whole, so what is defined in a part moves there under a longer name.
         for name, definition in parameters.pop("$defs", {}).items():
             shared[f"{tool.name}.{name}"] = _moved(definition, tool.name)
@@ -35,25 +34,36 @@ def choice_schema(tools: Sequence[Tool]) -> dict[str, Any]:
     return {**whole, "$defs": shared} if shared else whole
 
 
-def choosing(messages: Sequence[Message], tools: Sequence[Tool]) -> list[Message]:
-    """A talk for a model that does not know of tools: told about them in words, their calls and results as text."""
-    manual = "\n\n".join(_told(tool) for tool in tools)
+def in_words(messages: Sequence[Message]) -> list[Message]:
+    """A talk for a model that does not know of tools: calls and their results as text.
+
+    Messages of the same role one after the other are made one: many templates take user and assistant only by turns.
+    """
     names = {call.id: call.name for message in messages for call in message.calls}
     talk = [_in_words(message, names) for message in messages]
-    return _merged(_instructed(talk, fill("call_by_json", tools=manual)))
+    return [
+        Message(role, "\n\n".join(message.text for message in group))
+        for role, group in groupby(talk, key=lambda message: message.role)
+    ]
+
+
+def choosing(messages: Sequence[Message], tools: Sequence[Tool]) -> list[Message]:
+    """A talk in words whose next message is to be a call by JSON: the system tells which tools there are."""
+    manual = "\n\n".join(_told(tool) for tool in tools)
+    return _instructed(messages, fill("call_by_json", tools=manual))
 
 
 def shaped(messages: Sequence[Message], schema: Mapping[str, Any]) -> list[Message]:
-    """A talk whose next message is to be JSON of a schema."""
-    return _merged(_instructed(messages, fill("reply_in_json", schema=json.dumps(schema, ensure_ascii=False))))
+    """A talk in words whose next message is to be JSON of a schema."""
+    return _instructed(messages, fill("reply_in_json", schema=write(schema)))
 
 
 def chosen(text: str, number: int) -> ToolCall | None:
     """The call that a model wrote as JSON, as the ``number``-th of its talk; None where it wrote none."""
     found = json_in(text)
-    if not isinstance(found, dict):
+    if found is None:
         return None
-    name, arguments = name_and_arguments(found)
+    name, arguments = name_and_arguments(read(found))
     return ToolCall(call_id(number), name, arguments) if name else None
 
 
@@ -78,14 +88,15 @@ def settled(reply: Reply, *, tools: bool, schema: bool, by_json: bool, first: in
 
 def _json_of(reply: Reply) -> str:
     try:
-        found = json.loads(reply.text)
-    except (ValueError, RecursionError) as error:
+        read(reply.text)
+    except ValueError as error:
         found = json_in(reply.text)
         if found is None:
             what = "the model's JSON was cut off" if reply.cut else "the model did not answer in JSON"
             hint = "raise chat.tokens" if reply.cut else "take another chat.model"
             raise EngineFailed(what, reply.text[:400], hint=hint) from error
-    return json.dumps(found, ensure_ascii=False)
+        return found
+    return reply.text
 
 
 def _moved(schema: Any, tool: str) -> Any:
@@ -100,29 +111,19 @@ def _moved(schema: Any, tool: str) -> Any:
 
 
 def _told(tool: Tool) -> str:
-    return f"{tool.name}: {tool.description}\n{json.dumps(tool.parameters, ensure_ascii=False)}"
+    return f"{tool.name}: {tool.description}\n{write(tool.parameters)}"
 
 
 def _in_words(message: Message, names: Mapping[str, str]) -> Message:
     if message.role == "tool":
         text = fill("call_result", tool=names.get(message.call or "", "a tool"), result=message.text)
         return Message("user", text.rstrip("\n"))
-    calls = [
-        json.dumps({"tool": c.name, "arguments": object_of(c.arguments)}, ensure_ascii=False) for c in message.calls
-    ]
+    calls = [write({"tool": call.name, "arguments": object_of(call.arguments)}) for call in message.calls]
     return replace(message, text="\n".join(filter(None, [message.text, *calls])), calls=())
 
 
-def _instructed(messages: Sequence[Message], instructions: str) -> Iterator[Message]:
-    """The messages with instructions at the end of the system's own, which come first."""
-    system = [message for message in messages if message.role == "system"]
-    yield Message("system", "\n\n".join([*(message.text for message in system), instructions.strip()]))
-    yield from (message for message in messages if message.role != "system")
-
-
-def _merged(messages: Iterator[Message]) -> list[Message]:
-    """Messages of the same role one after the other made one: many templates take user and assistant only by turns."""
-    return [
-        Message(role, "\n\n".join(message.text for message in group))
-        for role, group in groupby(messages, key=lambda message: message.role)
-    ]
+def _instructed(messages: Sequence[Message], instructions: str) -> list[Message]:
+    """The talk in words, with instructions at the end of the system's own, which come first."""
+    system = [*(message.text for message in messages if message.role == "system"), instructions.strip()]
+    others = [message for message in messages if message.role != "system"]
+    return [Message("system", "\n\n".join(system)), *in_words(others)]

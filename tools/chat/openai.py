@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Literal
 from vagent.configs import Settings
 from vagent.errors import EngineFailed
 from vagent.tools.chat import ChatModel, Message, Reply, Tool
-from vagent.tools.chat.choosing import choice_schema, choosing, settled, shaped
+from vagent.tools.chat.choosing import choice_schema, choosing, in_words, settled, shaped
 from vagent.tools.chat.wire import Incoming, messages_to, tools_to
 from vagent.tools.endpoint.http import Refused, Words
 from vagent.tools.endpoint.replies import SEE_LOG
 from vagent.tools.endpoint.server import Server, Use, says_too_long, status, title
 from vagent.tools.engines import Status
-from vagent.tools.weights.sizes import billions_named
+from vagent.tools.weights import sizes
 
 _LONG = "ask about less, or give the server a longer context"
 _USE = Use(Words("chat", late="take a faster model", long=_LONG), task="choose the steps", suits="can call tools")
@@ -64,7 +64,7 @@ class OpenAIChat(ChatModel):
     @property
     def billions(self) -> float | None:
         """The size that the model's name tells, if it tells one."""
-        return billions_named(self.settings.chat.model or "")
+        return sizes.named(self.settings.chat.model or "")
 
     @classmethod
     def check(cls, settings: Settings) -> Status:
@@ -143,7 +143,9 @@ class OpenAIChat(ChatModel):
             "chat_template_kwargs": {"enable_thinking": False},
         }
         if form == "native":
-            return body | {"messages": messages_to(messages)} | ({"tools": tools_to(tools)} if tools else {})
+            plain = not tools and ("native" in self._refused or self.settings.chat.tools == "json")
+            talk = in_words(messages) if plain else messages
+            return body | {"messages": messages_to(talk)} | ({"tools": tools_to(tools)} if tools else {})
         talk = choosing(messages, tools) if tools else shaped(messages, schema or {})
         if form == "json_schema":
             wanted = choice_schema(tools) if tools else dict(schema or {})

@@ -170,7 +170,7 @@ def _is_next(call: _Call, given: object, name: str) -> bool:
         return given.strip() != call.id
     if not name or not call.name:
         return False
-    return name != call.name or isinstance(json_in(call.arguments), dict)
+    return name != call.name or json_in(call.arguments) is not None
 
 
 def _list(found: Any) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.errors import EngineUnavailable
+from vagent.tools.thoughts import closed
 from vagent.tools.time import format_time
 from vagent.tools.videollm import Frames
 from vagent.tools.videollm.budget import Size
@@ -126,8 +127,7 @@ def _text(loaded: Loaded, one: Clip) -> str:
     said: str = loaded.processor.apply_chat_template(
         [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False, enable_thinking=False
     )
-    # Templates of models that always think open the thought: here it is closed again, the answer is what is wanted.
-    return f"{said}\n</think>\n\n" if said.rstrip().endswith("<think>") else said
+    return closed(said)
 
 
 def _times(one: Clip) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from importlib.metadata import version
 from itertools import groupby
@@ -23,7 +23,7 @@ from vagent.tools.thoughts import pieces_without_thoughts, without_thoughts
 from vagent.tools.videollm import Frames, VideoLanguageModel
 from vagent.tools.videollm.budget import Budget, Size
 from vagent.tools.videollm.choices import log_probabilities
-from vagent.tools.videollm.held import Held, held, need, status
+from vagent.tools.videollm.held import Hold, need, status
 from vagent.tools.videollm.inputs import Clip, clip, inputs, numbers
 from vagent.tools.videollm.loading import Loaded
 from vagent.tools.videollm.streaming import Text, pieces
@@ -45,8 +45,7 @@ class TransformersVideoLLM(VideoLanguageModel):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._sharing = threading.Lock()
-        self._held: Held | None = None
+        self._hold = Hold(settings)
         self._budget: Budget | None = None
         self._costs: dict[tuple[int, ...], tuple[int, int]] = {}
 
@@ -87,7 +86,7 @@ class TransformersVideoLLM(VideoLanguageModel):
                 if not stop.is_set():
                     self._generate(loaded, made, tokens, Text(loaded.processor.tokenizer, say), stop)
 
-            with self._turn():
+            with self._hold.turn():
                 # What was said cannot be taken back: only an answer that has not begun is tried again.
                 self._fitting(frames, prompt, tokens, act, again=lambda: not begun.is_set())
 
@@ -102,7 +101,7 @@ class TransformersVideoLLM(VideoLanguageModel):
         """
         if not letters:
             return []
-        with self._turn():
+        with self._hold.turn():
             return self._fitting(
                 frames, prompt, 1, lambda loaded, one, made: log_probabilities(loaded, one, made, letters)
             )
@@ -118,7 +117,7 @@ class TransformersVideoLLM(VideoLanguageModel):
         if not pairs:
             return []
         answers: dict[int, str] = {}
-        with self._turn():
+        with self._hold.turn():
             loaded, budget = self._model()
             made = [clip(loaded, frames, prompt, budget.size) for frames, prompt in pairs]
             order = sorted(range(len(pairs)), key=lambda i: (made[i].key, len(made[i].asked)))
@@ -133,33 +132,14 @@ class TransformersVideoLLM(VideoLanguageModel):
 
     def close(self) -> None:
         """Let go of the model, when the call that runs has ended; the next use loads it again."""
-        if self._held is None:
-            return
-        with self._turn():
-            where = self._held.loaded().where if self._budget else None
-            self._held = self._budget = None
+        with self._hold.turn():
+            self._budget = None
             self._costs.clear()
-        if where is not None:
-            device.release(where)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """The model is ours alone meanwhile, and nobody closes it."""
-        while True:
-            shared = self._shared()
-            with shared.lock:
-                if shared is self._held:
-                    yield
-                    return
-
-    def _shared(self) -> Held:
-        with self._sharing:
-            self._held = self._held or held(self.settings)
-            return self._held
+        self._hold.close()
 
     def _model(self) -> tuple[Loaded, Budget]:
         """The model and what it can be shown. Called in our turn."""
-        loaded = self._shared().loaded()
+        loaded = self._hold.loaded()
         if self._budget is None:
             wanted = self.settings.videollm
             self._budget = Budget(Size(wanted.frames, wanted.pixels), loaded.scalable)

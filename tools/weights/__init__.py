@@ -15,7 +15,7 @@ from pathlib import Path
 from vagent.configs import Settings
 from vagent.errors import EngineUnavailable, SettingsError
 from vagent.tools.engines import Sense, Status
-from vagent.tools.weights import catalog, hub, local
+from vagent.tools.weights import catalog, hub, local, sizes
 from vagent.tools.weights.catalog import Model
 from vagent.tools.weights.download import amount, by_hand, fetch
 from vagent.tools.weights.machine import measure
@@ -92,6 +92,14 @@ def label(need: Need, settings: Settings) -> str:
         return _title(name) if name else "none"
     at = catalog.hub_id(name) if name else None
     return f"{at[0] if at else found.path.name} {local.digest(found.path)}"
+
+
+def billions(need: Need, settings: Settings) -> float | None:
+    """Billions of parameters of the model: counted in its files where it is here, else what its name tells; None where
+    neither tells."""
+    found, name = _find(need, settings)
+    counted = sizes.counted(found.path) if found.path is not None else None
+    return counted if counted is not None else sizes.named(name or "")
 
 
 def locate(need: Need, settings: Settings) -> Path | None:

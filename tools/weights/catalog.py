@@ -14,7 +14,7 @@ from vagent.errors import SettingsError
 from vagent.tools.engines import Sense
 from vagent.tools.weights.machine import Machine
 
-Role = Literal["speech", "text", "objects", "find", "sounds", "embeddings", "visual", "videollm"]
+Role = Literal["speech", "text", "objects", "find", "sounds", "embeddings", "visual", "videollm", "chat"]
 """What a model is for: a sense, or ``find``, which is a second model of the sense ``objects``."""
 
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -302,7 +302,7 @@ class TestJson:
         (request,) = server.asked
         ways = request.body["response_format"]["json_schema"]["schema"]["anyOf"]
         assert [way["properties"]["tool"] for way in ways] == [{"enum": ["search"]}, {"enum": ["overview"]}]
-        assert ways[0]["properties"]["arguments"] == SEARCH.parameters
+        assert ways[0]["properties"]["arguments"] == {**SEARCH.parameters, "additionalProperties": False}
         system = request.body["messages"][0]
         assert system["role"] == "system"
         assert system["content"].startswith("You find moments.\n\nYou act by calling tools.")
