@@ -1,8 +1,8 @@
 """What a stage of the decode pass is.
 
-Every stage commits what it has, together with its cursor, about once a minute of video. A killed run goes on from the
-cursor, and because a stage also starts afresh at each such mark, an interrupted run ends with the rows of one that was
-never interrupted.
+Every stage commits what it has, together with its cursor, each ``media.checkpoint`` seconds of video. A killed run goes
+on from the cursor, and because a stage also starts afresh at each such mark, an interrupted run ends with the rows of
+one that was never interrupted.
 """
 
 from __future__ import annotations
