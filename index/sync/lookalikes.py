@@ -13,8 +13,8 @@ from vagent.index.records import Video
 from vagent.index.store import Store
 from vagent.index.sync.matching import (
     Match,
-    enough_scenes,
     match,
+    prove_alone,
     rates,
     sound_offset,
     sounds_alike,
@@ -114,7 +114,7 @@ class Lookalikes:
         """Whether the sound agrees with the pictures, and the exact offset. A film dubbed is another: what is said in
         it was indexed."""
         heard = self._sound(info, video, found)
-        if heard is None and not enough_scenes(found):
+        if heard is None and not prove_alone(found):
             return None
         if heard is not None and not sounds_alike(heard[1]):
             _log.info("%s looks like %s, but sounds otherwise (%.2f)", info.path, video.path, heard[1])

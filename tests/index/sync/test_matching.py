@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vagent.index.sync.matching import RATES, Match, enough_scenes, match, rates, reach, sound_offset, sounds_alike
+from vagent.index.sync.matching import RATES, Match, match, prove_alone, rates, reach, sound_offset, sounds_alike
 from vagent.index.sync.prints import Print
 from vagent.index.sync.sampling import Looks
 
@@ -55,7 +55,7 @@ def test_a_film_is_found_at_any_offset_and_with_noise(
     shown = seen(noisy(stored, seed, bits), min(every, seconds / 24), offset=offset, seed=seed)
     keep = shown.times >= 0
     found = lay(Looks(shown.times[keep], shown.hashes[keep]), seconds + offset, stored)
-    assert found is not None and found.whole and enough_scenes(found)
+    assert found is not None and found.whole and prove_alone(found)
     assert found.rate == 1.0 or abs(found.rate - 1.0) * seconds < 5.0
     assert abs(found.rate * seconds / 2 + found.offset - seconds / 2 - offset) <= 2.0
 
@@ -102,7 +102,7 @@ def test_one_opening_does_not_make_two_episodes_one(seed: int, seconds: int, par
 def test_a_camera_that_never_moves_proves_nothing_by_its_pictures() -> None:
     still = np.full(600, 0x123456789ABCDEF1, np.uint64)
     found = lay(seen(still, 2.0), 600, still)
-    assert found is not None and found.whole and not enough_scenes(found)
+    assert found is not None and found.whole and not prove_alone(found)
 
 
 def test_pictures_that_tell_nothing_are_left_out() -> None:
