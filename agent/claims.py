@@ -40,13 +40,14 @@ _ALIKE = (0.3, 0.7)  # cosines of an answer and its evidence between which liken
 _MEANT = 0.6  # most that likeness of meaning counts, where the words are others
 _QUOTED = 0.7  # what a quotation that stands counts, at least
 _OPTION = 0.6  # how surely an option's words must stand in what is named
-# Of 300 rows that answer a question 2 % are less probable to, of 1800 that answer none of what is asked of them 70 %.
-_OFF = 0.1
+# Of 300 rows that answer a question 4 % are less probable to, of 1800 that answer none of what is asked of them 75 %.
+_OFF = 0.15
 _ON_TOPIC: frozenset[Task] = frozenset({"find", "explain", "when"})  # what answers these speaks of what is asked
 
 _BASE, _BY_WORDS, _AGREED, _FITS = 0.3, 0.4, 0.2, 0.1  # confidence of any proven claim, and what is added to it
 _VALUE = 0.15  # less for each number or name that is not proven
 _SUREST = 0.9
+_UNLIKELY = 0.5  # most where what is cited would not count as an answer by itself
 _BARE = 0.45  # where answer and evidence differ in language, so that their words cannot be compared
 _LOOKED = (0.4, 0.5, 0.7)  # most where it rests on looks: a second one disagrees, there is none, it agrees
 _OVERRULED = 0.6  # factor of the evidence's own answer where the model says that there is none
@@ -348,7 +349,9 @@ def _notice(case: _Case) -> str:
 def _confidence(case: _Case) -> float:
     """How probable it is that the claim is right: from its evidence alone."""
     total = _BASE + _BY_WORDS * _support(case) + (_AGREED if case.agreed else 0.0)
-    total += _FITS if (_fit(case) or 0.0) >= ENOUGH else 0.0
+    fit = _fit(case)
+    if fit is not None and not case.agreed:
+        total = total + _FITS if fit >= ENOUGH else min(total, _UNLIKELY)
     if case.foreign and not case.agreed:
         total = _BARE
     total -= _VALUE * min(2, len(case.unproven) + len(case.untrue))

@@ -11,14 +11,14 @@ from vagent.agent.evidence.draft import Quote, quote
 from vagent.agent.evidence.quotations import quotations, stands
 from vagent.agent.evidence.shelf import Line, Shelf
 from vagent.agent.language.gloss import language, tongue_of
-from vagent.agent.language.words import NUMBERS, STOP, Bag, content, fold, squeezed, stem, tokens
+from vagent.agent.language.words import STOP, Bag, content, fold, squeezed, stem, stems, tokens
 from vagent.agent.look import Seen
 from vagent.tools.time import Span
 
 _LENGTH = 240  # characters of one quote
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?")
 _NAME = re.compile(r"(?<=[\w,;:] )[^\W\d_a-z]\w*(?:['’-]\w+)*")  # a capital that no sentence begins with
-_PRONOUN = "one"  # as often as a number
+_PRONOUN = "1"  # "one" is one as often as a number
 
 _Named: TypeAlias = tuple[Line, ...] | Seen
 
@@ -127,14 +127,16 @@ def share(words: Sequence[str], texts: Sequence[str]) -> float:
 
 
 def unproven(said: str, texts: Sequence[str]) -> list[str]:
-    """Numbers and names of an answer that stand in none of the texts, as they are written."""
+    """Numbers, in numerals, and names of an answer that stand in none of the texts."""
     plain = _CLOCK.sub(" ", said)
     held = Bag.of(" ".join(texts))
-    values = [token for token in tokens(plain) if (token[0].isdigit() or token in NUMBERS) and token != _PRONOUN]
+    numerals = tokens(plain)
+    values = [value for value in stems(plain) if value[0].isdigit() and not value.endswith("th")]  # no ordinals
+    values = [value for value in values if value != _PRONOUN or value in numerals]
     tongue = tongue_of(language(said))
     names = [] if tongue is not None and tongue.nouns else _NAME.findall(plain)
     names = [name for name in names if len(name) > 1 and fold(name) not in STOP]
-    missing = [value for value in values if not held.has(stem(value)) and not _written(value, held)]
+    missing = [value for value in values if not held.has(value) and not _written(value, held)]
     missing += [name for name in names if not all(held.has(stem(token)) for token in tokens(name))]
     return list(dict.fromkeys(missing))
 

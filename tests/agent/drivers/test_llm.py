@@ -239,7 +239,7 @@ class TestWhenTheModelIsGone:
 
     @pytest.mark.parametrize("error", [EngineFailed("silent for 120 seconds"), EngineUnavailable("no server there")])
     def test_in_the_middle_it_is_tried_once_more_in_short(self, index: MemoryIndex, error: Exception) -> None:
-        index.rows += rows("subtitle", [(n, n + 1.0, f"The bill number {n} is long. " * 20) for n in range(43, 58)])
+        index.rows += rows("subtitle", [(n, n + 1.0, f"The bill number {n} is long. " * 12) for n in range(43, 58)])
         index.__post_init__()
         model = Script(SEARCH, call("search", query="bill number"), error)
         answer = asking(index, QUESTION, model)
@@ -251,7 +251,7 @@ class TestWhenTheModelIsGone:
         assert answer.answered and answer.engines["driver"] == "llm, then rules"
 
     def test_what_was_too_long_only_then_goes_on(self, index: MemoryIndex) -> None:
-        index.rows += rows("subtitle", [(n, n + 1.0, f"The bill number {n} is long. " * 20) for n in range(43, 58)])
+        index.rows += rows("subtitle", [(n, n + 1.0, f"The bill number {n} is long. " * 12) for n in range(43, 58)])
         index.__post_init__()
         model = Script(SEARCH, SEARCH, EngineFailed("the messages are longer than the model can read"), RIGHT)
         answer = asking(index, QUESTION, model)
