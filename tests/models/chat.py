@@ -8,6 +8,7 @@ tokenizer.json, tokenizer_config.json, chat_template.jinja.
 from __future__ import annotations
 
 import atexit
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -178,3 +179,28 @@ def _kept() -> Path:
     path = Path(tempfile.mkdtemp(prefix="vagent-tiny-chat-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
+
+
+@cache
+def taught(lessons: tuple[tuple[str, str], ...]) -> Path:
+    """The folder of a Qwen that has learnt a few replies by heart, in some seconds; deleted when the process ends.
+
+    Args:
+        lessons: prompts as the template renders them, and what the model is to say.
+    """
+    import torch
+
+    model, words = make("qwen", scale=1)
+    rows = [(words.encode(prompt), words.encode(f"{said}<|im_end|>")) for prompt, said in lessons]
+    batches = [(torch.tensor([asked + said]), torch.tensor([[-100] * len(asked) + said])) for asked, said in rows]
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    model.train()
+    for _ in range(400):
+        loss = sum(model(input_ids=ids, labels=wanted).loss for ids, wanted in batches)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if loss.item() < 0.02 * len(batches):
+            break
+    digest = hashlib.sha256(repr(lessons).encode()).hexdigest()[:8]
+    return save(model.eval(), words, f"tiny-taught-{digest}")
