@@ -50,7 +50,7 @@ def conditions(filters: Filters) -> tuple[str, list[Any]]:
         parts.append(('(e."end" > ? OR (e."end" = ? AND e.start = ?))', [filters.start] * 3))
     if filters.end is not None:
         # A point in time is a stretch too: what is there at that moment.
-        parts.append(("(e.start < ? OR (e.start = ? AND ? = ?))", [filters.end] * 3 + [filters.start]))
+        parts.append(("(e.start < ? OR (e.start = ? AND ? = ?))", [filters.end] * 3 + [filters.start or 0.0]))
     if filters.language is not None:
         parts.append(("json_extract(e.extra, '$.language') = ?", [filters.language]))
     if filters.weak is False:
