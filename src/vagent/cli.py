@@ -165,9 +165,9 @@ def index(
 ) -> None:
     """Index videos, so that questions about them are answered in seconds.
 
-    Can be stopped at any time and goes on where it was. Files that are up to date cost next to nothing. A file that
-    cannot be indexed never stops the others; it is left alone until it changes (see `vagent list --problems`). Files
-    that moved are known again, and videos whose files are gone are marked as missing (see `vagent prune`).
+    Can be stopped at any time and goes on where it was. A file that cannot be indexed never stops the others; it is
+    left alone until it changes (see `vagent list --problems`). Files that moved are known again, and videos whose
+    files are gone are marked as missing (see `vagent prune`).
     """
     from vagent import _indexing, _render, _sync
 
