@@ -30,9 +30,16 @@ def test_every_setting_it_names_is_one() -> None:
     assert unknown == set()
 
 
-@pytest.mark.parametrize(("key", "default"), re.findall(r"^\| `videollm\.([a-z]+)` \| (.+?) \|", TEXT, re.M))
-def test_defaults_are_the_settings_own(key: str, default: str) -> None:
-    value = DEFAULTS["videollm"][key]
+ROWS = re.findall(r"^\| `(videollm|chat)\.([a-z]+)` \| (.+?) \|", TEXT, re.M)
+
+
+def test_every_setting_of_a_chat_model_is_listed() -> None:
+    assert {key for section, key, _ in ROWS if section == "chat"} == {*DEFAULTS["chat"]}
+
+
+@pytest.mark.parametrize(("section", "key", "default"), ROWS)
+def test_defaults_are_the_settings_own(section: str, key: str, default: str) -> None:
+    value = DEFAULTS[section][key]
     assert default.strip("`") == str(value) if value is not None else default in ("none", "the only one")
 
 
