@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from itertools import permutations
@@ -170,9 +171,10 @@ def test_an_error_of_the_server_is_told(run: Run, film: Path, indexed: Path, ser
 def test_a_saved_answer_is_played_back_without_the_server(
     run: Run, film: Path, indexed: Path, server: OpenAIServer, tmp_path: Path
 ) -> None:
-    _, answer = ask(run, film, indexed, "--driver", "llm", "--save")
+    library = shutil.copytree(indexed, tmp_path / "library")
+    _, answer = ask(run, film, library, "--driver", "llm", "--save")
     count = len(server.asked)
-    done = run("replay", answer["run"], "--library", indexed, "--json")
+    done = run("replay", answer["run"], "--library", library, "--json")
     again = json.loads(done.out)
     assert again["replay"]["same"] and again["answer"] == answer["answer"]
     assert len(server.asked) == count
