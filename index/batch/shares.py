@@ -10,7 +10,7 @@ from vagent.tools.engines import SENSES, Sense, choose
 from vagent.tools.weights.catalog import catalogue
 from vagent.tools.weights.machine import cards, measure
 
-_EACH = 1_400_000_000  # bytes of one process with the engines that come along; measured: 0.7e9 with pictures of 854 x 480
+_EACH = 1_400_000_000  # bytes of one process with the engines that come along: 0.7e9 measured at 854 x 480
 _CORES_EACH = 2  # threads that one process keeps busy: decoding and recognition go on side by side
 _SHARE = 0.8  # of the free memory that all processes together may take
 _BUNDLED = frozenset({"rapidocr", "minilm", "pocketsphinx"})  # models of a few megabytes, counted in _EACH
