@@ -19,9 +19,9 @@ from tests.models.colours import COLOURS, Colours, install
 from vagent import configs
 from vagent.index.library import VideoLibrary
 from vagent.index.pipeline import Report
+from vagent.index.recorded import of_pictures, recorded
 from vagent.index.records import Evidence, Hit
 from vagent.index.search import Filters, _moment
-from vagent.index.recorded import of_pictures, recorded
 from vagent.index.vectors import VectorIndex
 from vagent.index.visual import key_times
 from vagent.tools import engines

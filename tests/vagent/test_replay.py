@@ -28,8 +28,8 @@ from vagent.errors import EngineFailed, SourceError
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence
 from vagent.tools import engines
-from vagent.tools.embeddings.minilm import MiniLM
 from vagent.tools.chat import ChatModel, Message, Reply, ToolCall
+from vagent.tools.embeddings.minilm import MiniLM
 from vagent.tools.engines import Status
 from vagent.tools.time import Span
 from vagent.tools.videollm import Frames, VideoLanguageModel
