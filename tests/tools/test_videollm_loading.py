@@ -43,7 +43,7 @@ def ask(model: Path, **values: Any) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A checkpoint to be damaged."""
+    """A checkpoint that no other test uses, to be damaged or let go of."""
     return Path(shutil.copytree(folder("qwen3_vl"), tmp_path / "qwen"))
 
 
@@ -221,7 +221,7 @@ class TestChoosing:
 
 
 class TestThreads:
-    def test_two_threads_load_it_once_and_take_turns(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_two_threads_load_it_once_and_take_turns(self, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         loads: list[Path] = []
         real = loading.load
 
@@ -231,7 +231,7 @@ class TestThreads:
             return real(model, *args, **given)
 
         monkeypatch.setattr("vagent.tools.videollm.held.load", slow)
-        engine = TransformersVideoLLM(settings(folder("qwen3_vl")))
+        engine = TransformersVideoLLM(settings(copy))
         prompts = [f"Who is number {i}?" for i in range(4)]
         with ThreadPoolExecutor(4) as pool:
             said = list(pool.map(lambda prompt: engine.answer(FRAMES, prompt), prompts))
@@ -248,8 +248,8 @@ class TestThreads:
                 answered = pool.submit(engine.answer, FRAMES, "Who?")
                 assert (streamed.result(), scored.result(), answered.result()) == (alone[0], alone[1], alone[0])
 
-    def test_closing_frees_the_model_and_the_next_use_loads_it_again(self) -> None:
-        engine = TransformersVideoLLM(settings(folder("qwen3_vl")))
+    def test_closing_frees_the_model_and_the_next_use_loads_it_again(self, copy: Path) -> None:
+        engine = TransformersVideoLLM(settings(copy))
         before = engine.answer(FRAMES, "Who?")
         model = weakref.ref(engine._model()[0].model)
         engine.close()
@@ -266,8 +266,8 @@ class TestSharing:
         assert one._model()[0] is other._model()[0]
         assert apart._model()[0] is not one._model()[0]
 
-    def test_it_stays_as_long_as_one_of_them_uses_it(self) -> None:
-        one, other = (TransformersVideoLLM(settings(folder("qwen3_vl"))) for _ in range(2))
+    def test_it_stays_as_long_as_one_of_them_uses_it(self, copy: Path) -> None:
+        one, other = (TransformersVideoLLM(settings(copy)) for _ in range(2))
         model = weakref.ref(one._model()[0].model)
         before = other.answer(FRAMES, "Who?")
         one.close()
