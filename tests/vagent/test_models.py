@@ -308,7 +308,7 @@ class TestProgress:
         ]
 
     def test_on_a_terminal_there_is_a_bar(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from tests.vagent.test_progress import Terminal
+        from tests.vagent.test_indexing import Terminal
 
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
