@@ -118,6 +118,7 @@ class VideoLibrary:
         listeners = Listeners(on_progress, on_standing, on_report)
         named = [sources] if isinstance(sources, str | Path) else list(sources)
         relink = relink or self.settings.sync.relink
+        self._leases().sweep()
         plan = look_through(self.store, self.engines, named, patient=relink == "ask")
         if on_report is not None:
             for report in (*plan.settled.values(), *plan.gone):
@@ -196,9 +197,12 @@ class VideoLibrary:
         return reports
 
     def _indexer(self, relink: Relink) -> FileIndexer:
+        return FileIndexer(self.store, self.engines, self._leases(), relink)
+
+    def _leases(self) -> Holder:
         if self._holder is None:
             self._holder = Holder(self.store)
-        return FileIndexer(self.store, self.engines, self._holder, relink)
+        return self._holder
 
     def problems(self) -> list[Problem]:
         """The files in quarantine and those that failed, by path; what is gone from the disk is forgotten."""

@@ -85,6 +85,12 @@ class Holder:
         self._held.discard(name)
         self._store.drop_lease(name, self.id)
 
+    def sweep(self) -> None:
+        """Take away what the dead have left: a process that is killed when its work is done gives nothing back."""
+        for lease in self._store.leases():
+            if lease.holder != self.id and self._is_free(lease):
+                self._store.drop_lease(lease.name, lease.holder)
+
     def close(self) -> None:
         """Give everything back, where the library can still be written, and stop renewing."""
         self._stop.set()

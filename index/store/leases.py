@@ -32,6 +32,10 @@ class Leases(Database):
         sql = "SELECT name, holder, host, pid, until FROM leases WHERE name = ?"
         return next(iter(self._read(lambda row: Lease(*row), sql, (name,))), None)
 
+    def leases(self) -> list[Lease]:
+        """All leases, expired ones too."""
+        return self._read(lambda row: Lease(*row), "SELECT name, holder, host, pid, until FROM leases ORDER BY name")
+
     def put_lease(self, lease: Lease) -> None:
         """Writes a lease, whoever held it: look first, in the same transaction."""
         sql = "INSERT OR REPLACE INTO leases (name, holder, host, pid, until) VALUES (?, ?, ?, ?, ?)"

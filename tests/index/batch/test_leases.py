@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -79,3 +80,13 @@ def test_what_a_dead_process_of_this_machine_held_is_free_at_once(store: Store) 
         assert not one.take("film")  # the first process of every machine lives
         store.put_lease(Lease("film", "somebody", held.host, dead_pid(), far))
         assert one.take("film")
+
+
+def test_what_the_dead_have_left_is_swept_up(store: Store) -> None:
+    with Holder(store) as one:
+        assert one.take("mine")
+        store.put_lease(Lease("lapsed", "a", "elsewhere", 1, time.time() - 1))
+        store.put_lease(Lease("running", "b", "elsewhere", 1, time.time() + 60))
+        store.put_lease(Lease("dead", "c", socket.gethostname(), dead_pid(), time.time() + 60))
+        one.sweep()
+        assert [lease.name for lease in store.leases()] == ["mine", "running"]
