@@ -118,7 +118,6 @@ class VideoLibrary:
         listeners = Listeners(on_progress, on_standing, on_report)
         named = [sources] if isinstance(sources, str | Path) else list(sources)
         relink = relink or self.settings.sync.relink
-        self._leases().sweep()
         plan = look_through(self.store, self.engines, named, patient=relink == "ask")
         if on_report is not None:
             for report in (*plan.settled.values(), *plan.gone):
@@ -128,6 +127,7 @@ class VideoLibrary:
         quarantine.clear(self.store, plan.settled)
         reports = plan.merged(done)
         self._name(reports)
+        self._leases().sweep()
         return reports
 
     def prepare(

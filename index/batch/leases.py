@@ -114,11 +114,15 @@ class Holder:
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process of this machine lives."""
+    """Whether a process of this machine lives; one that has ended and that nobody has waited for does not.
+
+    In a container whose first process waits for nobody, the killed stay in the table of processes for good.
+    """
+    import psutil
+
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:  # somebody else's, and alive
+    except psutil.AccessDenied:  # somebody else's, and alive
         return True
-    return True

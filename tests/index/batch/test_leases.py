@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from vagent.errors import LibraryBusyError
@@ -80,6 +81,16 @@ def test_what_a_dead_process_of_this_machine_held_is_free_at_once(store: Store) 
         assert not one.take("film")  # the first process of every machine lives
         store.put_lease(Lease("film", "somebody", held.host, dead_pid(), far))
         assert one.take("film")
+
+
+def test_a_process_that_nobody_has_waited_for_is_dead(store: Store) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    while psutil.Process(ended.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    with Holder(store) as one:
+        store.put_lease(Lease("film", "somebody", socket.gethostname(), ended.pid, time.time() + 1000))
+        assert one.take("film")
+    assert ended.wait() == 0
 
 
 def test_what_the_dead_have_left_is_swept_up(store: Store) -> None:
