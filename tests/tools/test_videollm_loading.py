@@ -294,7 +294,7 @@ class TestStream:
         next(stream)
         begin = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 20
         assert not [thread for thread in threading.enumerate() if thread.name == "vagent-videollm"]
         assert engine.answer(FRAMES, "Who?", tokens=2) == engine.answer(FRAMES, "Who?", tokens=2)
 

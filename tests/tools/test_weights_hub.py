@@ -316,7 +316,7 @@ class TestWrongAnswers:
         begin = time.monotonic()
         with pytest.raises(EngineUnavailable, match=r"127\.0\.0\.1 does not answer; HF_ENDPOINT is set"):
             fetch(NAME, settings_for(None))
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < 20
 
     def test_silence_within_a_file_is_given_up_too(
         self, server: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -333,7 +333,7 @@ class TestWrongAnswers:
         begin = time.monotonic()
         with pytest.raises(EngineUnavailable, match=r"127\.0\.0\.1 cannot be reached; where it can be reached run"):
             fetch(NAME, settings)
-        assert time.monotonic() - begin < 2.5
+        assert time.monotonic() - begin < 8
 
     @pytest.mark.parametrize("answer", [b"<html>log in to the hotel's network</html>", b"[]", b'{"sha": "../.."}'])
     def test_answers_that_make_no_sense_are_told(

