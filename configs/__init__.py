@@ -214,6 +214,7 @@ class SearchSettings(_Section):
     per_video: _Count
     neighbour: _Share
     exact_vectors: _Count
+    vectors: Literal["faiss", "milvus"]
 
 
 class SummarySettings(_Section):

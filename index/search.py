@@ -19,7 +19,7 @@ from vagent.index.fusion import fuse, spread
 from vagent.index.recorded import of_pictures, recorded
 from vagent.index.records import Clip, Evidence, Hit, Moment
 from vagent.index.store import Filters, Ids, Store, Vectors
-from vagent.index.vectors import VectorIndex
+from vagent.index.vectors import VectorIndex, open_index
 from vagent.index.words import words
 from vagent.tools.embeddings import EmbeddingEngine
 from vagent.tools.time import Span
@@ -81,8 +81,15 @@ class Searcher:
         """The vectors that the library has under a model's recorded name."""
         with self._lock:
             if model not in self._indexes:
-                self._indexes[model] = VectorIndex(self.store, self._folder, model, dimension, self.settings)
+                self._indexes[model] = open_index(self.store, self._folder, model, dimension, self.settings)
             return self._indexes[model]
+
+    def close(self) -> None:
+        """Let go of the vectors; the store is its owner's."""
+        with self._lock:
+            indexes, self._indexes = list(self._indexes.values()), {}
+        for index in indexes:
+            index.close()
 
     def tell(self, what: str) -> None:
         """Warn of something, once."""

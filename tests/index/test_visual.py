@@ -22,7 +22,7 @@ from vagent.index.pipeline import Report
 from vagent.index.recorded import of_pictures, recorded
 from vagent.index.records import Evidence, Hit
 from vagent.index.search import Filters, _moment
-from vagent.index.vectors import VectorIndex
+from vagent.index.vectors import open_index
 from vagent.index.visual import key_times
 from vagent.tools import engines
 from vagent.tools.time import Span
@@ -213,7 +213,7 @@ def test_vectors_of_pictures_and_of_texts_are_kept_apart(opened: VideoLibrary) -
     opened.search("green ship")
     files = sorted(path.name for path in (opened.folder / "vectors").glob("*.faiss"))
     assert [name.startswith("visual-") for name in files] == [False, True]
-    texts = VectorIndex(opened.store, opened.folder, "four colours 1", 5, opened.settings.search)
+    texts = open_index(opened.store, opened.folder, "four colours 1", 5, opened.settings.search)
     with pytest.raises(Exception, match="all-MiniLM") as refused:
         texts.search(np.zeros((1, 5), np.float32), 1)
     assert "four colours" not in str(refused.value).split("the query with")[0]

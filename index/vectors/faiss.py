@@ -1,4 +1,4 @@
-"""Nearest vectors: a FAISS index over the database's vectors, kept in a file that may be deleted at any time.
+"""Nearest vectors by FAISS: an index over the database's vectors, kept in a file that may be deleted at any time.
 
 The database is the truth. The file beside it says which state of it it holds; whatever disagrees, is cut short or has
 flipped bits is thrown away and made again from the database.
@@ -10,9 +10,7 @@ import hashlib
 import json
 import logging
 import math
-import os
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,20 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vagent.configs import SearchSettings
 from vagent.errors import LibraryError
-from vagent.index.recorded import of_pictures, sort
 from vagent.index.store import Ids, Store, Vectors, VectorState
+from vagent.index.vectors import Scores, refuse_others
+from vagent.index.vectors.cards import HITS, Card, on_card
+from vagent.index.vectors.files import replace
 
 _log = logging.getLogger("vagent.index.vectors")
 
-Scores = NDArray[np.float32]
-
 _FORMAT = 1
-_CARD_SCRATCH = 64 << 20  # bytes to calculate in on a graphics card; FAISS would take far more from the models there
-_CARD_HITS = 2048  # rows that FAISS finds on a graphics card at once, at most
 _RECALL = 0.99  # part of the true ten nearest that an approximate index must find
 _PROBES = 256  # queries by which that is measured
 _SAVED_SHARE = 0.1  # new vectors, as a part of all, after which the file is written anew
@@ -57,7 +52,7 @@ class _Manifest:
     sha256: str
 
 
-class VectorIndex:
+class FaissVectors:
     """Search among the vectors of one embedding model.
 
     Exact up to ``settings.exact_vectors``, beyond that inverted lists of which as many are looked into as ten nearest
@@ -82,25 +77,18 @@ class VectorIndex:
         self._settings = settings
         self._lock = threading.RLock()
         self._index: Any = None
-        self._card: Any = None  # the same on a graphics card
+        self._card: Card | None = None  # the same on a graphics card
         self._state: VectorState | None = None
         self._nprobe = 0
         self._saved = 0  # vectors that the file holds
 
+    def close(self) -> None:
+        """See the interface."""
+        with self._lock:
+            self._index = self._card = self._state = None
+
     def search(self, vectors: Vectors, k: int, allowed: Ids | None = None) -> tuple[Scores, Ids]:
-        """The ``k`` evidence rows nearest to each vector.
-
-        Args:
-            vectors: unit vectors, float32, shape (n, dimension).
-            allowed: only these evidence ids; None: all.
-
-        Returns:
-            Inner products, falling, and evidence ids, both of shape (n, k). Where there are fewer than ``k``, the rest
-            is filled with -inf and -1.
-
-        Raises:
-            LibraryError: the library's vectors are another model's, or the query is of another length.
-        """
+        """See the interface."""
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise LibraryError("the query's vector does not fit", vectors.shape, allowed=f"(n, {self.dimension})")
         scores = np.full((len(vectors), k), -np.inf, np.float32)
@@ -119,7 +107,7 @@ class VectorIndex:
         return scores, ids
 
     def _nearest(self, query: Vectors, k: int, allowed: Ids | None) -> tuple[Scores, Ids]:
-        if self._card is not None and allowed is None and k <= _CARD_HITS:
+        if self._card is not None and allowed is None and k <= HITS:
             try:
                 scores, ids = self._card.search(query, k)
                 return scores, ids
@@ -139,7 +127,7 @@ class VectorIndex:
         with self._lock, self._store.snapshot():
             state = self._store.vector_state(self.model)
             if state is None or state.count == 0:
-                self._refuse_others()
+                refuse_others(self._store, self.model)
                 self._index = self._card = None
             elif state.dimension != self.dimension:
                 raise LibraryError(
@@ -155,18 +143,8 @@ class VectorIndex:
                 except BaseException:
                     self._index = self._card = None  # half of what is new may be in it
                     raise
-                self._card = _on_card(_faiss(), self._index, self._nprobe)
+                self._card = on_card(_faiss(), self._index, self._nprobe)
             self._state = state
-
-    def _refuse_others(self) -> None:
-        others = [name for name in self._store.embedding_models() if sort(name) == sort(self.model)]
-        if others:
-            sense = "visual" if of_pictures(self.model) else "embeddings"
-            raise LibraryError(
-                f"the library was embedded with {' and '.join(others)}, the query with",
-                self.model,
-                hint=f"take that engine with --engine {sense}=NAME, or embed anew with `vagent index` on its videos",
-            )
 
     # ------------------------------------------------------------------ from the database
 
@@ -262,8 +240,8 @@ class VectorIndex:
         )
         try:
             self.file.parent.mkdir(exist_ok=True)
-            _replace(self.file, content)
-            _replace(self.manifest, json.dumps(asdict(manifest), indent=1).encode())
+            replace(self.file, content)
+            replace(self.manifest, json.dumps(asdict(manifest), indent=1).encode())
         except OSError as error:
             _log.warning("the vectors cannot be kept in %s, they are made anew each time (%s)", self.file, error)
         else:
@@ -288,39 +266,6 @@ def _faiss() -> Any:
     import faiss
 
     return faiss
-
-
-def _on_card(faiss: Any, index: Any, nprobe: int) -> Any:
-    """A copy of an index on the first graphics card; None where FAISS cannot use one.
-
-    A search with a filter stays on the processor: FAISS knows none on cards for every sort of index.
-    """
-    # Only builds for cards have the first name; with one and no card there are none to count.
-    if not hasattr(faiss, "StandardGpuResources") or not faiss.get_num_gpus():
-        return None
-    try:
-        resources = faiss.StandardGpuResources()
-        resources.setTempMemory(_CARD_SCRATCH)
-        copy = faiss.index_cpu_to_gpu(resources, 0, index)
-        if nprobe:
-            copy.nprobe = nprobe
-    except RuntimeError as error:
-        _log.warning("vectors are searched on the processor: the graphics card does not take them (%s)", error)
-        return None
-    return _Card(copy, resources)
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """An index on a graphics card, with the memory it lies in, which must live as long."""
-
-    index: Any
-    resources: Any
-
-    def search(self, query: Vectors, k: int) -> tuple[Scores, Ids]:
-        """As the index itself has it."""
-        scores, ids = self.index.search(query, k)
-        return scores, ids
 
 
 @contextmanager
@@ -361,29 +306,3 @@ def _disagreement(manifest: _Manifest, state: VectorState, settings: SearchSetti
         ("it is of another sort", lambda: (manifest.nprobe == 0) == (state.count <= settings.exact_vectors)),
     ]
     return next((reason for reason, holds in checks if not holds()), "")
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Puts a file in its place at once: a reader sees the old one or the new one, also after a crash."""
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder, and needs not
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

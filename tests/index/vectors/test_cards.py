@@ -11,9 +11,11 @@ import faiss
 import numpy as np
 import pytest
 
-from tests.index.test_vectors import index_of, put, unit
-from vagent.index import vectors as module
+from tests.index.vectors.rows import put, unit
+from tests.index.vectors.test_faiss import index_of
 from vagent.index.store import Store
+from vagent.index.vectors import faiss as module
+from vagent.index.vectors.cards import on_card
 
 
 class Resources:
@@ -143,4 +145,4 @@ def test_a_card_that_breaks_is_left_alone(
 
 
 def test_this_build_has_no_cards() -> None:
-    assert module._on_card(faiss, faiss.index_factory(4, "IDMap2,SQfp16"), 0) is None or faiss.get_num_gpus()
+    assert on_card(faiss, faiss.index_factory(4, "IDMap2,SQfp16"), 0) is None or faiss.get_num_gpus()
