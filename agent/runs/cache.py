@@ -256,12 +256,21 @@ def _read(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Kept]:
 
 def _is_new(db: sqlite3.Connection) -> bool:
     """Whether nothing is in the file yet; a file of another program or format is left as it is."""
-    version = _pragma(db, "user_version")
+    if db.in_transaction:
+        version, tables = _pragma(db, "user_version"), _tables(db)
+    else:
+        with _transaction(db, "DEFERRED"):  # both of one moment: another process may be making the tables
+            version, tables = _pragma(db, "user_version"), _tables(db)
     if version not in (0, _VERSION):
         raise _Foreign(f"it has format {version}, this vagent knows {_VERSION}")
-    if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if version == 0 and tables:
         raise _Foreign("it belongs to something else")
     return version == 0
+
+
+def _tables(db: sqlite3.Connection) -> int:
+    (count,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return int(count)
 
 
 def _create(db: sqlite3.Connection) -> None:
@@ -271,8 +280,8 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
+def _transaction(db: sqlite3.Connection, sort: str = "IMMEDIATE") -> Iterator[None]:
+    db.execute(f"BEGIN {sort}")
     try:
         yield
         db.execute("COMMIT")
