@@ -81,6 +81,7 @@ class IndexSettings(_Section):
 
     workers: Annotated[int, Field(ge=0, le=1024)]
     settle: Annotated[float, Field(ge=0, le=3600)]
+    unfinished: Annotated[float, Field(ge=0, le=86400)]
     patience: _Positive
     least_patience: _Positive
 

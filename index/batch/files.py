@@ -22,6 +22,7 @@ from vagent.errors import (
     VagentError,
 )
 from vagent.index.batch import quarantine
+from vagent.index.batch.cut_short import cut_short
 from vagent.index.batch.leases import Holder
 from vagent.index.batch.listeners import Listeners
 from vagent.index.batch.settling import Look, look, moved_since
@@ -41,6 +42,8 @@ _log = logging.getLogger("vagent.index.batch.files")
 _OF_THE_LIBRARY = (StorageError, LibraryCorruptError, LibraryVersionError, LibraryBusyError)
 """What ends a run rather than the work on one file."""
 
+_TAKE = "try again when it is complete, or take it as it is with `vagent index FILE --retry`"
+
 
 class FileIndexer:
     """Indexes files, one after the other.
@@ -57,6 +60,7 @@ class FileIndexer:
         self._engines = engines
         self._holder = holder
         self._settle = engines.settings.index.settle
+        self._unfinished = engines.settings.index.unfinished
         self._newcomers = Newcomers(store, engines, relink or engines.settings.sync.relink)
 
     def index(self, file: Path, on_progress: OnProgress | None = None, *, retry: bool = False) -> Report:
@@ -64,7 +68,7 @@ class FileIndexer:
 
         Args:
             on_progress: told a few times a second how far it is.
-            retry: also what is in quarantine.
+            retry: also what is in quarantine, or cut short.
 
         Raises:
             StorageError, LibraryCorruptError, LibraryBusyError: the library fails, whatever the file.
@@ -75,15 +79,30 @@ class FileIndexer:
             before = look(file)
             if not retry and (problem := quarantine.known(self._store, file, before)):
                 return left_alone(file, problem.stage, problem.reason)
+            if not retry and (short := self._under_way(file, before)):
+                return waiting(file, short, _TAKE)
             report = self._work(file, before, phase)
         except _OF_THE_LIBRARY:
             raise
         except VagentError as error:
             if before is not None and isinstance(error, MediaError) and moved_since(file, before, self._settle):
                 return waiting(file, error.what)
-            return self._failed(file, before, quarantine.stage_of(error, phase.name), error)
+            stage = quarantine.stage_of(error, phase.name)
+            if isinstance(error, MediaError) and (short := cut_short(file)):
+                error = MediaError(f"{error.what}; the file is cut short: {short}", str(file), hint=error.hint)
+            return self._failed(file, before, stage, error)
         quarantine.clear(self._store, [file])
+        if report.status == "indexed" and (short := cut_short(file)):
+            told = f"the file is cut short: {short}; only what is there was indexed"
+            return replace(report, notices=(*report.notices, told))
         return report
+
+    def _under_way(self, file: Path, seen: Look) -> str | None:
+        """Why a file counts as being copied still: it is cut short, and has changed not long ago."""
+        if seen.age() >= self._unfinished:
+            return None
+        known = self._store.by_path(str(file.resolve()), seen.size, seen.mtime_ns)
+        return None if known is not None and known.complete else cut_short(file)
 
     def give_up(self, file: Path, error: VagentError) -> Report:
         """Note that the work on a file ended with an error that is nobody's to catch."""
@@ -170,9 +189,9 @@ def left_alone(file: Path, stage: str, reason: str) -> Report:
     return Report(path=str(file), status="quarantined", error=error, stage=stage)
 
 
-def waiting(file: Path, reason: str) -> Report:
+def waiting(file: Path, reason: str, hint: str = "try again when it is complete") -> Report:
     """The report of a file that is still being written."""
-    error = MediaError(f"it is still being written ({reason})", str(file), hint="try again when it is complete")
+    error = MediaError(f"it is still being written ({reason})", str(file), hint=hint)
     return Report(path=str(file), status="waiting", error=error)
 
 

@@ -23,7 +23,8 @@ OnReport = Callable[[Report], object]
 OnNotice = Callable[[str], object]
 
 _TICK = 1.0  # seconds between two looks at whether the folders are still there
-_AGAIN = 3.0  # seconds after which files that are still being written, or in other hands, are looked at again
+_AGAIN = 3.0  # seconds after which files that are still being written, or in other hands, are looked at again ...
+_RARELY = 60.0  # ... twice as many after each look at which nothing has changed, up to so many
 _REGULAR = 600.0  # seconds after which everything is looked at even if nothing was told to have changed
 _LONGEST = 15  # times the quiet that is waited for while changes go on
 _PENDING = frozenset({"waiting", "busy"})
@@ -96,13 +97,14 @@ class Watcher:
             yield_on_timeout=True,
             stop_event=stop,
         )
-        first, pending = True, False
+        first, pending, again = True, False, _AGAIN
         for changes in events:
             if self._there() != there:
                 return
             passed = time.monotonic() - self._looked
             # The first look comes when the watch stands: what changes from then on is told.
-            if first or changes or passed >= _REGULAR or (pending and passed >= _AGAIN):
+            if first or changes or passed >= _REGULAR or (pending and passed >= again):
+                again = _AGAIN if first or changes else min(2 * again, _RARELY)
                 first, pending = False, self._look_through(list(there))
                 self._looked = time.monotonic()
 
