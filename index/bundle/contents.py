@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
 from vagent.errors import TimeError
@@ -50,6 +51,10 @@ def _seconds(value: Any) -> bool:
 
 def _number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
+
+
+def _moment(value: Any) -> bool:
+    return _text(value) and datetime.fromisoformat(value).tzinfo is not None
 
 
 def _path(value: Any) -> bool:
@@ -130,6 +135,7 @@ TRAVELLING = (
             "gaps": _spans,
             "complete": _flag,
             "added": _text,
+            "missing": _or_none(_moment),
             "title": _or_none(_text),
             "year": _or_none(_whole),
             "language": _or_none(_text),
@@ -138,7 +144,6 @@ TRAVELLING = (
         {
             "id": "every library numbers its videos itself",
             "fingerprint": "names the members of the bundle",
-            "missing": "whether files are there is a matter of each machine",
         },
         "FROM videos WHERE id = ?",
     ),

@@ -111,7 +111,7 @@ class Merger(Staging):
         return found
 
     def _add(self, entry: Entry) -> None:
-        columns = "path, duration, info, gaps, added, title, year, language"
+        columns = "path, duration, info, gaps, added, missing, title, year, language"
         sql = f"INSERT INTO videos (fingerprint, {columns}) SELECT ?, {columns} FROM incoming_videos"
         self._run(sql, (entry.fingerprint,))
 
@@ -230,7 +230,7 @@ class Merger(Staging):
         return changed
 
     def _take_facts(self, video: int, choice: Choice) -> bool:
-        names = ("path", "duration", "info", "gaps", "complete", "added", "title", "year", "language")
+        names = ("path", "duration", "info", "gaps", "complete", "added", "missing", "title", "year", "language")
         select = f"SELECT {', '.join(names)} FROM"
         ours = dict(zip(names, self._rows(f"{select} videos WHERE id = ?", (video,))[0], strict=True))
         theirs = dict(zip(names, self._rows(f"{select} incoming_videos")[0], strict=True))
@@ -244,6 +244,7 @@ class Merger(Staging):
             "gaps": clips["gaps"],
             "complete": int(choice.complete),
             "added": min(ours["added"], theirs["added"]),
+            "missing": self._missing(first["path"], ours["missing"], theirs["missing"]),
             **{
                 name: first[name] if first[name] is not None else second[name] for name in ("title", "year", "language")
             },
@@ -253,6 +254,13 @@ class Merger(Staging):
             columns = ", ".join(f"{name} = ?" for name in given)
             self._run(f"UPDATE videos SET {columns} WHERE id = ?", (*given.values(), video))
         return bool(given)
+
+    @staticmethod
+    def _missing(path: str | bytes, ours: str | None, theirs: str | None) -> str | None:
+        """Since when the file is gone: only where both say so, and nothing lies there."""
+        if ours is None or theirs is None or _status(path) is not None:
+            return None
+        return min(ours, theirs)
 
     def _place(self, video: int, path: str | bytes) -> tuple[bool, str, bytes]:
         """How well a path serves as the one that is shown: files that are there before others, then the latest."""

@@ -55,6 +55,7 @@ class Film:
     pictures: bool = True
     summary: bool = False
     title: str | None = None
+    missing: str | None = None
     added: str = "2026-01-01T00:00:00Z"
 
 
@@ -112,7 +113,7 @@ def _line(video: int, one: Film, name: str, stage: Stage, at: int) -> Evidence:
 def _date(file: Path, video: int, one: Film, paths: Sequence[tuple[str, str]]) -> None:
     """Times that the store takes from the clock, and rooms that other modules fill."""
     with closing(sqlite3.connect(file)) as database, database:
-        database.execute("UPDATE videos SET added = ? WHERE id = ?", (one.added, video))
+        database.execute("UPDATE videos SET added = ?, missing = ? WHERE id = ?", (one.added, one.missing, video))
         for path, seen in paths:
             database.execute("UPDATE paths SET seen = ? WHERE path = ?", (seen, path))
         for name, stage in one.stages.items():
@@ -152,7 +153,7 @@ def _content(database: sqlite3.Connection, folder: Path, video: int, fingerprint
     def rows(sql: str) -> list[tuple[Any, ...]]:
         return database.execute(sql, (video,)).fetchall()
 
-    facts = "path, duration, info, gaps, complete, added, title, year, language"
+    facts = "path, duration, info, gaps, complete, added, missing, title, year, language"
     evidence = {row[0]: row[1:] for row in rows("SELECT * FROM evidence WHERE video = ?")}
     return {
         "video": rows(f"SELECT {facts} FROM videos WHERE id = ?"),

@@ -51,6 +51,8 @@ def test_every_table_of_a_video_travels_unless_it_is_of_this_machine(schema: dic
         ("videos", "gaps", "{}"),
         ("videos", "complete", 2),
         ("videos", "complete", True),
+        ("videos", "missing", "yesterday"),
+        ("videos", "missing", "2026-01-01T00:00:00"),
         ("videos", "title", 1),
         ("paths", "path", 5),
         ("paths", "path", "a\0b"),
@@ -71,7 +73,7 @@ def test_every_table_of_a_video_travels_unless_it_is_of_this_machine(schema: dic
 )
 def test_what_no_library_may_hold_is_found(table: str, column: str, value: object) -> None:
     good = {
-        "videos": ("/a.mp4", 60.0, "{}", "[[1,2]]", 1, "2026", None, 1999, "de"),
+        "videos": ("/a.mp4", 60.0, "{}", "[[1,2]]", 1, "2026", "2026-01-01T00:00:00Z", None, 1999, "de"),
         "paths": (b"/\xff.mp4", 1, 2, "2026"),
         "stages": ("text", "f", "done", 0.0, "{}", "2026"),
         "shots": (0.0, 1.0, "cut"),

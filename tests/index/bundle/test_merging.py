@@ -25,6 +25,11 @@ def library(folder: Path, *films: Film) -> Path:
     return write(folder, films)
 
 
+def merge_of(source: Path, target: Path) -> Path:
+    merge(source, target)
+    return target
+
+
 def left_in_the_middle(file: Path) -> None:
     """Leaves pictures as a writer does that is killed in a transaction whose pages have reached the disk."""
     journal = file.with_name(f"{file.name}-journal")
@@ -140,6 +145,17 @@ class TestOverlap:
         target = library(tmp_path / "b", film("a"))
         assert merge(source, target).extended == 1
         assert merge(source, target).extended == 0
+
+    def test_a_file_that_is_gone_stays_gone_unless_one_side_has_it(self, tmp_path: Path) -> None:
+        early, late = "2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"
+        here = tmp_path / "here.mp4"
+        here.touch()
+        films = [film(name, missing=late) for name in "ab"]
+        source = library(tmp_path / "a", *films, film("c", missing=late, paths=((str(here), late),)))
+        target = library(tmp_path / "b", film("a", missing=early), film("b"))
+        merge(source, target)
+        assert [content(target)[mark(name)]["video"][0][6] for name in "abc"] == [early, None, None]
+        assert content(merge_of(source, tmp_path / "new"))[mark("b")]["video"][0][6] == late
 
     def test_what_was_indexed_more_deeply_there_is_taken_over(self, tmp_path: Path) -> None:
         source = library(tmp_path / "a", film("a", "subtitles", "captions", "clips"))
