@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import vagent.agent.ask as agent
 from vagent import configs
+from vagent._intake import Intake
 from vagent._talk import Chat
 from vagent._upkeep import Upkeep
 from vagent.agent.chats import Chats, Thread
@@ -18,18 +19,12 @@ from vagent.agent.runs.manifest import Asked, Head
 from vagent.agent.runs.replay import Replay
 from vagent.agent.runs.runs import Runs
 from vagent.errors import LibraryError, SourceError, TimeError
-from vagent.index.batch.listeners import OnReport
-from vagent.index.batch.standing import OnStanding
 from vagent.index.bundle import exporting, importing
 from vagent.index.bundle.exporting import Exported
 from vagent.index.bundle.importing import Merged
 from vagent.index.bundle.steps import OnStep
-from vagent.index.job import Progress
 from vagent.index.library import VideoLibrary
-from vagent.index.pipeline import Report
 from vagent.index.records import Kind, Moment, Video
-from vagent.index.store import Problem
-from vagent.index.sync.newcomers import Relink
 from vagent.index.which import Which
 from vagent.tools.time import format_time, parse_time
 
@@ -37,7 +32,7 @@ Time = float | str
 """Seconds, or what ``vagent.tools.time.parse_time`` reads: ``"1:35"``, ``"0:01:35.5"``, ``"1h2m"``."""
 
 
-class Library(Upkeep):
+class Library(Intake, Upkeep):
     """A library of videos.
 
     Args:
@@ -102,42 +97,6 @@ class Library(Upkeep):
         self._runs.close()
         self._index.close()
 
-    def add(
-        self,
-        sources: str | Path | Iterable[str | Path],
-        *,
-        progress: Callable[[Progress], object] | None = None,
-        workers: int | None = None,
-        retry: bool = False,
-        relink: Relink | None = None,
-        standing: OnStanding | None = None,
-        report: OnReport | None = None,
-    ) -> list[Report]:
-        """Index files and folders; what is up to date is left alone, and one bad file does not stop the others.
-
-        One file is indexed in this process, several in processes of their own. Files that moved are known by their
-        content; videos of a folder whose files are gone are marked as missing, and stay until ``prune``.
-
-        Args:
-            progress: told a few times a second how far each file is.
-            workers: how many processes; None: what suits this machine.
-            retry: also files that could not be indexed before and have not changed since.
-            relink: what is done with a film of the library that comes in another encoding: it takes over the film's
-                index (``always``), waits (``ask``) or is indexed (``never``); None: as the settings say.
-            standing: told as often how far all files are together.
-            report: told of each file that is through.
-
-        Raises:
-            SourceError: a source names nothing.
-            LibraryError: the library itself fails, for instance because the disk is full.
-        """
-        listeners: dict[str, Any] = {"on_standing": standing, "on_report": report}
-        return self._index.add(sources, progress, workers=workers, retry=retry, relink=relink, **listeners)
-
-    def problems(self) -> list[Problem]:
-        """The files that cannot be indexed, and why."""
-        return self._index.problems()
-
     def check(self, question: str, choices: Sequence[str] | None = None) -> None:
         """Find out whether a question can be asked, before anything is indexed for it.
 
@@ -145,31 +104,6 @@ class Library(Upkeep):
             QuestionError: it is empty or too long, or its options cannot be told apart.
         """
         agent.checked(question, choices, self.settings)
-
-    def prepare(
-        self,
-        source: str | Path,
-        *,
-        again: bool = False,
-        progress: Callable[[Progress], object] | None = None,
-        standing: OnStanding | None = None,
-    ) -> list[Report]:
-        """Index what a question to ``source`` needs and the library does not have yet.
-
-        Args:
-            source: a file or a folder.
-            again: also bring up to date what was indexed completely, maybe with other settings.
-            progress: told a few times a second how far each video is.
-            standing: told as often how far all of them are together.
-
-        Raises:
-            VagentError: none of the files can be indexed; the first one's error.
-        """
-        return self._index.prepare(source, progress, again=again, on_standing=standing)
-
-    def plan(self, sources: str | Path | Iterable[str | Path]) -> list[dict[str, str]]:
-        """What ``add`` would do with each file: ``video``, ``status`` (new, resume, done) and ``reason``."""
-        return self._index.plan(sources)
 
     def videos(self, which: Which | None = None) -> list[Video]:
         """All videos in the library, or those that fit, by path.

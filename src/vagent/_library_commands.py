@@ -1,0 +1,131 @@
+"""The commands that fill a library, tell what it holds and forget it: `index`, `show`, `list`, `remove`, `prune`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vagent._opening import opening, put
+from vagent._options import (
+    EngineOption,
+    FindOption,
+    JsonOption,
+    LanguageOption,
+    LibraryOption,
+    PathOption,
+    PresetOption,
+    RelinkOption,
+    Sense,
+    SourceArgument,
+    TitleOption,
+    WatchOption,
+    YearOption,
+    chosen_videos,
+)
+
+
+def index(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files and folders of videos.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be indexed, and index nothing.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side. Default: what suits."),
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Also try what is in quarantine.")] = False,
+    relink: RelinkOption = None,
+    watch: WatchOption = False,
+    json: JsonOption = False,
+    find: FindOption = None,
+    engine: EngineOption = None,
+    preset: PresetOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Index videos, so that questions about them are answered in seconds.
+
+    Can be stopped at any time and goes on where it was. A file that cannot be indexed never stops the others; it is
+    left alone until it changes (see `vagent list --problems`). Files that moved are known again, and videos whose
+    files are gone are marked as missing (see `vagent prune`).
+    """
+    from vagent import _indexing, _render, _sync
+
+    with opening(library, preset, engine, find) as opened:
+        if dry_run:
+            plan = opened.plan(paths)
+            typer.echo(_render.as_json_lines(plan) if json else _render.plan(plan))
+            return
+        policy = _sync.policy(relink)
+        if watch:
+            _sync.watch(opened, paths, workers=workers, relink=policy, json=json)
+            return
+        through = _indexing.run(opened, paths, workers=workers, retry=retry, relink=policy, json=json)
+    if not through:
+        raise typer.Exit(1)
+
+
+def show(
+    source: SourceArgument,
+    kind: Annotated[list[Sense] | None, typer.Option("--kind", help="Print all evidence of this kind.")] = None,
+    json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """Show what the index holds of a video: tracks, shots, evidence per sense and with which engines."""
+    from vagent import _render
+
+    with opening(library) as opened:
+        shown = [_render.holdings(opened.index, video, [k.value for k in kind or []]) for video in opened.find(source)]
+        put(_render.as_json_lines(shown) if json else "\n\n".join(map(_render.show, shown)))
+
+
+def list_videos(
+    problems: Annotated[
+        bool, typer.Option("--problems", help="List the files that cannot be indexed instead, and why.")
+    ] = False,
+    path: PathOption = None,
+    title: TitleOption = None,
+    year: YearOption = None,
+    language: LanguageOption = None,
+    json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """List the videos of the library."""
+    from vagent import _indexing, _render
+
+    with opening(library) as opened:
+        if problems:
+            found = _indexing.problems(opened)
+            put(_render.as_json_lines(found) if json else _indexing.listing(found))
+            return
+        rows = _render.listed_all(opened.index, opened.videos(chosen_videos(path, title, year, language)))
+        put(_render.as_json_lines(rows) if json else _render.listing(rows, opened.folder))
+
+
+def remove(source: SourceArgument, library: LibraryOption = None) -> None:
+    """Forget a video or a folder of videos. The video files are not touched."""
+    from vagent import _render
+
+    with opening(library) as opened:
+        for video in opened.remove(source):
+            typer.echo(f"removed {_render.safe(video.path)}")
+
+
+def prune(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", help="Only what lay here; also what has not been noticed to be gone yet."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be forgotten, and forget nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    older_than: Annotated[
+        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Only what has been missing for so long.")
+    ] = 0.0,
+    json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """Forget videos whose files are gone. Until then they can still be asked about, and are known when they return."""
+    from vagent import _sync
+
+    with opening(library) as opened:
+        _sync.prune(opened, paths or [], days=older_than, dry_run=dry_run, sure=yes, json=json)
