@@ -225,13 +225,13 @@ def test_a_file_that_grows_waits_and_is_indexed_when_it_has_settled(
 def test_a_file_that_goes_on_growing_waits_for_another_run(films: Path, opened: Callable[..., VideoLibrary]) -> None:
     faulty.film(films / "a.mp4")
     part = films / "b.mp4"
-    part.write_bytes(b"\0" * 64)
+    part.write_bytes(b"x" * 64)
     stop = threading.Event()
 
     def grow() -> None:
         while not stop.wait(0.05):
             with part.open("ab") as file:
-                file.write(b"\0" * 64)
+                file.write(b"x" * 64)
 
     growing = threading.Thread(target=grow)
     growing.start()
