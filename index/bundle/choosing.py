@@ -25,12 +25,13 @@ _OWNERS = {kind: stage for stage, kinds in _KINDS.items() for kind in kinds}
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far a stage has come, as far as that decides."""
+    """How far a stage has come, as far as that decides; ``detail`` only where one side goes on from the other."""
 
     fingerprint: str
     status: str
     cursor: float
     changed: str
+    detail: str = ""
 
     @property
     def done(self) -> bool:
@@ -93,6 +94,27 @@ def choose(ours: Known, theirs: Known) -> Choice:
         # What summaries rest on are rows by their numbers, so that they never agree: nothing to tell anybody.
         kept=tuple(sorted(both - agreed - {_SUMMARIES})),
         complete=_complete(ours, theirs, taken),
+    )
+
+
+def going_on(ours: Known, theirs: Known) -> Choice:
+    """What to take where ``theirs`` went on from ``ours``: every stage that is not exactly as it was."""
+    taken = frozenset(
+        name
+        for name, state in theirs.stages.items()
+        if ours.stages.get(name) != state
+        or any(ours.kinds.get(kind, 0) != theirs.kinds.get(kind, 0) for kind in _KINDS.get(name, ()))
+    )
+    return Choice(
+        stages=taken,
+        kinds=frozenset(kind for name in taken for kind in _KINDS.get(name, ())),
+        clips=CLIPS in taken,
+        agreed=frozenset(
+            kind for kind in theirs.kinds if (stage := _OWNERS.get(kind)) in theirs.stages and stage not in taken
+        ),
+        united=frozenset(kind for kind in theirs.kinds if _OWNERS.get(kind) not in theirs.stages),
+        kept=(),
+        complete=theirs.complete,
     )
 
 

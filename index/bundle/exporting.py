@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 
 from vagent.errors import StorageError
@@ -68,7 +69,7 @@ def export_library(
             raise StorageError("what lies there is no bundle of a library", str(file), hint="choose another name")
         with (
             tempfile.TemporaryDirectory(prefix=f".{file.name[:100]}.", dir=file.parent) as name,
-            _Source(folder) as source,
+            Source(folder) as source,
             Holder(source) as holder,
         ):
             scratch = Path(name)
@@ -86,7 +87,7 @@ def export_library(
 
 
 def _write(
-    source: _Source,
+    source: Source,
     holder: Holder,
     bundle: Writer,
     scratch: Path,
@@ -104,27 +105,28 @@ def _write(
             if not free:
                 busy.append(video.path)
                 continue
-            entry = _video(source, bundle, scratch, video)
+            entry = write_video(source, bundle, scratch, video)
         if entry is not None:
             entries.append(entry)
     if on_step is not None:
         on_step(BundleStep("export", len(wanted), len(wanted)))
-    bundle.finish(
-        Manifest(
-            format=FORMAT,
-            vagent=version("vagent"),
-            schema_version=VERSION,
-            library=source.identity(),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            models=source.models(),
-            videos=tuple(entries),
-        )
-    )
+    bundle.finish(source.manifest(entries))
     return entries, busy
 
 
-def _video(source: _Source, bundle: Writer, scratch: Path, video: Video) -> Entry | None:
-    """The members of one video; None where it was removed meanwhile."""
+def write_video(source: Source, bundle: Writer, scratch: Path, video: Video, since: float = -inf) -> Entry | None:
+    """Appends the members of one video.
+
+    Rows come first and pictures after them: so there is a picture of all that the rows say there is, also where
+    somebody works on the video meanwhile.
+
+    Args:
+        scratch: an empty folder for the members.
+        since: only pictures of this second and later ones; of the rows all are written.
+
+    Returns:
+        What the manifest says of it; None where it was removed meanwhile.
+    """
     rows = scratch / "rows"
     with source.snapshot():
         if source.by_fingerprint(video.fingerprint) is None:
@@ -132,7 +134,7 @@ def _video(source: _Source, bundle: Writer, scratch: Path, video: Video) -> Entr
         with rows.open("wb") as stream:
             counts = {table.name: write(stream, table, source.travelling(table, video.id)) for table in TRAVELLING}
     pictures = Pictures(source.folder / "frames", video.fingerprint)
-    frames = gather(pictures, scratch) if pictures.path.is_file() else None
+    frames = gather(pictures, scratch, since) if pictures.path.is_file() else None
     return Entry(
         fingerprint=video.fingerprint,
         path=video.path.encode("utf-8", "replace").decode()[:_PATH],
@@ -142,7 +144,7 @@ def _video(source: _Source, bundle: Writer, scratch: Path, video: Video) -> Entr
     )
 
 
-class _Source(Store):
+class Source(Store):
     """A library that is read for a bundle."""
 
     def travelling(self, table: Table, video: int) -> Iterator[Row]:
@@ -150,10 +152,16 @@ class _Source(Store):
         with self._errors():
             yield from self._run(table.select(), (video,))
 
-    def models(self) -> dict[str, int]:
-        """The embedding models that have vectors here, and the length of these."""
-        return dict(self._rows("SELECT name, dimension FROM embedding_models WHERE added > removed ORDER BY id"))
-
-    def identity(self) -> str:
-        """Which library this is."""
-        return str(self._rows("SELECT value FROM meta WHERE key = 'library'")[0][0])
+    def manifest(self, entries: Sequence[Entry]) -> Manifest:
+        """What a bundle of these videos says of itself."""
+        ((library,),) = self._rows("SELECT value FROM meta WHERE key = 'library'")
+        models = self._rows("SELECT name, dimension FROM embedding_models WHERE added > removed ORDER BY id")
+        return Manifest(
+            format=FORMAT,
+            vagent=version("vagent"),
+            schema_version=VERSION,
+            library=library,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            models=dict(models),
+            videos=tuple(entries),
+        )

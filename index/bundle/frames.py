@@ -11,6 +11,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,23 @@ from vagent.index.pictures import Pictures
 _HEAD = b"SQLite format 3\0"
 _TABLE = "CREATE TABLE pictures (time REAL PRIMARY KEY, jpeg BLOB NOT NULL) WITHOUT ROWID"
 _PICTURE = 16 << 20  # bytes of a picture, at most
+_TOGETHER = 200  # pictures read at once
 _JPEG = b"\xff\xd8"
 _HINT = "export the library again"
 
 
-def gather(pictures: Pictures, folder: Path) -> Path:
-    """Copies a library's pictures of a video, which nobody may be writing, into a file of their own in ``folder``.
+def gather(pictures: Pictures, folder: Path, since: float = -inf) -> Path:
+    """Copies a library's pictures of a video into a file of their own in ``folder``.
+
+    Args:
+        since: only those of this second and later.
 
     Raises:
         StorageError: they cannot be read, or the copy not be written.
     """
     target = Pictures(folder, "gathered")
     target.remove()
-    target.add(_own(pictures.path))
+    target.add(_own(pictures.path, since))
     return target.path
 
 
@@ -55,6 +60,15 @@ def admit(file: Path, member: str, folder: Path) -> Path:
     return target.path
 
 
+def append(file: Path, pictures: Pictures) -> None:
+    """Adds admitted pictures to those there are.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    pictures.add(_own(file, -inf))
+
+
 def place(file: Path, pictures: Pictures) -> None:
     """Puts an admitted file in the place of the pictures there were; readers see the old ones or the new ones.
 
@@ -70,11 +84,16 @@ def place(file: Path, pictures: Pictures) -> None:
         raise StorageError(f"the pictures cannot be written ({error})", str(pictures.path)) from error
 
 
-def _own(file: Path) -> Iterator[tuple[float, bytes]]:
+def _own(file: Path, since: float) -> Iterator[tuple[float, bytes]]:
+    """A few at a time: who writes pictures meanwhile must not wait until all have been copied."""
+    few = "SELECT time, jpeg FROM pictures WHERE time >= ? AND time > ? ORDER BY time LIMIT ?"
+    last = -inf
     try:
         # Not opened for reading alone: a writer that was killed may have left a journal to roll back.
         with closing(sqlite3.connect(file)) as database:
-            yield from database.execute("SELECT time, jpeg FROM pictures ORDER BY time")
+            while rows := database.execute(few, (since, last, _TOGETHER)).fetchall():
+                yield from rows
+                last = rows[-1][0]
     except sqlite3.Error as error:
         hint = "delete the file, `vagent remove` the video and index it again"
         raise StorageError(f"the pictures cannot be read ({error})", str(file), hint=hint) from error
