@@ -107,7 +107,7 @@ class Job:
     @property
     def decoding(self) -> tuple[object, ...]:
         """What every stage that sees frames depends on."""
-        return self.settings.media.decode, self.settings.media.checkpoint
+        return (self.settings.media.decode,)
 
     @property
     def sampling(self) -> tuple[object, ...]:

@@ -30,7 +30,9 @@ def plan(job: Job, track: Track) -> ObjectStage | None:
     if engine is None:
         return None
     searching = job.settings.objects.model_dump(mode="json", exclude={"batch"})
-    at = job.pending("objects", track.index, *job.sampling, job.settings.media.image_width, searching, engine.revision)
+    media = job.settings.media
+    sampling = *job.sampling, media.checkpoint, media.image_width
+    at = job.pending("objects", track.index, *sampling, searching, engine.revision)
     return None if at is None else ObjectStage(job, *at, engine)
 
 

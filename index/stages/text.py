@@ -24,7 +24,11 @@ def plan(job: Job, track: Track) -> TextStage | None:
 
 
 class TextStage(Stage):
-    """On-screen text. Runs in a thread of its own: recognition costs as much as decoding."""
+    """On-screen text. Runs in a thread of its own: recognition costs as much as decoding.
+
+    At each mark the reader's state is written down, so that a later run goes on as if there had been none, and what is
+    still on the screen gets rows that are replaced at the next mark: it can be found as soon as it was read.
+    """
 
     name = "text"
     wants = Frame
@@ -35,11 +39,15 @@ class TextStage(Stage):
         self._engine = engine
         self._spans: list[TextSpan] = []
         self._moments = Moments()
-        self._reader = self._fresh()
+        settings = job.settings
+        interval = 1 / settings.media.sample_fps
+        self._reader = TextReader(engine, settings.text, interval, self._moments, self.detail.get("reader"))
+        self._since = self._reader.since
 
-    def _fresh(self) -> TextReader:
-        settings = self.job.settings
-        return TextReader(self._engine, settings.text, 1 / settings.media.sample_fps, self._moments)
+    @property
+    def begin(self) -> float:
+        """What a text is looked for between are the frames since the last sample."""
+        return self.cursor if self._since is None else min(self._since, self.cursor)
 
     def glance(self, item: Frame | Audio) -> bool:
         assert isinstance(item, Frame)
@@ -51,25 +59,34 @@ class TextStage(Stage):
         self._spans += self._reader.feed(item.time, item.image)
 
     def mark(self, time: float) -> None:
-        self._close(time)
-        self._reader = self._fresh()
+        spans, self._spans = self._spans, []
+        store = self.job.store
+        with store.transaction():
+            self._clear_open()
+            still = self._reader.so_far(time)
+            self.detail["reader"] = self._reader.state
+            self.detail["open"] = min((span.span.end for span in still), default=None)
+            self.commit(time, [*map(self._row, spans), *(self._row(span, still=True) for span in still)])
 
     def finish(self, end: float) -> None:
-        self._close(end)
+        spans, self._spans = self._spans + self._reader.finish(end), []
         store, video = self.job.store, self.job.video.id
-        rows = store.evidence(video, kinds=["screen_text"])
         with store.transaction():
+            self._clear_open()
+            self.detail.pop("reader", None)
+            store.add_evidence([self._row(span) for span in spans])
+            rows = store.evidence(video, kinds=["screen_text"])
             store.clear(video, ["screen_text"])
             gap = max(2.0, 1.5 / self.job.settings.media.sample_fps)
             found = [TextSpan.from_extra(row.span, row.text, row.confidence or 0.0, row.extra) for row in rows]
             self.commit(end, [self._row(span) for span in fold(found, gap)], done=True)
 
-    def _close(self, time: float) -> None:
-        spans = self._spans + self._reader.finish(time)
-        self._spans = []
-        self.commit(time, [self._row(span) for span in spans])
+    def _clear_open(self) -> None:
+        since = self.detail.pop("open", None)
+        if since is not None:
+            self.job.store.clear_open(self.job.video.id, "screen_text", since)
 
-    def _row(self, span: TextSpan) -> Evidence:
+    def _row(self, span: TextSpan, *, still: bool = False) -> Evidence:
         return Evidence(
             video=self.job.video.id,
             span=span.span,
@@ -78,5 +95,5 @@ class TextStage(Stage):
             confidence=span.confidence,
             weak=self._engine.weak,
             engine=self._engine.revision,
-            extra=span.to_extra(),
+            extra=span.to_extra() | ({"open": True} if still else {}),
         )

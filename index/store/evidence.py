@@ -73,6 +73,15 @@ class EvidenceRows(Database):
             (video, to_json(list(kinds))),
         )
 
+    def clear_open(self, video: int, kind: Kind, since: float) -> None:
+        """Removes rows of what was still going on when they were written (``open`` in ``extra``): those of them that
+        end at ``since`` seconds or later.
+        """
+        self._run(
+            "DELETE FROM evidence WHERE video = ? AND kind = ? AND \"end\" >= ? AND json_extract(extra, '$.open')",
+            (video, kind, since),
+        )
+
     def evidence(
         self,
         video: int | None = None,

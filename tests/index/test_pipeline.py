@@ -20,6 +20,7 @@ from tests.media_files import AudioTrack, SubtitleTrack, write_video
 from vagent import configs
 from vagent.index.library import VideoLibrary
 from vagent.index.pictures import Pictures
+from vagent.index.stages.text import TextStage
 from vagent.index.store import Store
 from vagent.index.sync.marks import STAGE as MARK
 from vagent.tools.engines import Engines
@@ -107,6 +108,35 @@ def test_every_sense_finds_what_is_there_when_it_is_there(whole: dict[str, Any])
     assert whole["vectors"] >= len(whole["evidence"])
     assert len(whole["pictures"]) == 40
     assert whole["complete"]
+
+
+@pytest.mark.parametrize("checkpoint", [7, 1000])
+def test_how_often_work_is_committed_makes_no_difference(
+    checkpoint: int, film: Path, whole: dict[str, Any], tmp_path: Path
+) -> None:
+    with library(tmp_path, media={"checkpoint": checkpoint, "sample_fps": 2}) as opened:
+        opened.add(film)
+        assert contents(opened) == whole
+
+
+def test_what_is_still_on_the_screen_can_be_found_while_indexing_goes_on(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cards change every five seconds, marks lie at 7 and 14: each time a card is on the screen."""
+    seen: list[list[tuple[str, float, bool]]] = []
+    mark = TextStage.mark
+
+    def watched(stage: TextStage, time: float) -> None:
+        mark(stage, time)
+        rows = stage.job.store.evidence(stage.job.video.id, kinds=["screen_text"])
+        seen.append([(row.text, round(row.span.end), bool(row.extra.get("open"))) for row in rows])
+
+    monkeypatch.setattr(TextStage, "mark", watched)
+    with library(tmp_path, engines={"speech": "off"}, media={"checkpoint": 7, "sample_fps": 2}) as opened:
+        opened.add(film)
+        assert not any(row.extra.get("open") for row in opened.evidence(opened.videos()[0].id))
+    assert seen[0] == [("HARBOUR", 5, False), ("LIGHTHOUSE", 7, True)]
+    assert seen[1] == [("HARBOUR", 5, False), ("LIGHTHOUSE", 10, False), ("MARKET SQUARE", 14, True)]
 
 
 class Crash(BaseException):

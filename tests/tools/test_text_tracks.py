@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from tests.text_pictures import ScriptedEngine, line, read_all
+from tests.text_pictures import ScriptedEngine, line, read_all, signature
 from vagent.configs import TextSettings
 from vagent.configs import load as load_settings
-from vagent.tools.text import Box, TextLine
+from vagent.errors import LibraryError
+from vagent.tools.text import Box, Image, TextLine
 from vagent.tools.text.layout import overlap
 from vagent.tools.text.moments import Moments
 from vagent.tools.text.spans import TextSpan, fold, joined
@@ -86,15 +89,6 @@ class TestTimes:
         shown = [[caption] if 22 <= i < 37 else [] for i in range(60)]
         found = spans_of(shown, rate=10, moments=Moments())
         assert told(found) == [(caption.text, pytest.approx(2.2), pytest.approx(3.7))]
-
-    def test_a_reader_that_takes_over_knows_the_frames_before(self) -> None:
-        engine, moments = ScriptedEngine(), Moments()
-        shown = [[title] if i >= 25 else [] for i in range(40)]
-        frames = [(i / 10, engine.frame(lines)) for i, lines in enumerate(shown)]
-        one, other = (TextReader(engine, SETTINGS, 1.0, moments) for _ in range(2))
-        spans = read_all(one, frames[:28], 2.8, moments=moments)
-        spans += read_all(other, frames[30:], 4.0, moments=moments)
-        assert told(spans) == [(title.text, pytest.approx(2.5), 4.0)]
 
 
 class TestBlocks:
@@ -194,6 +188,33 @@ class TestReadings:
         assert sorted(s.box for s in spans_of(shown)) == [(0.05, 0.1, 0.2, 0.16), (0.7, 0.8, 0.85, 0.86)]
 
 
+class TestGoingOn:
+    def test_what_is_there_so_far_is_told_without_an_end_to_it(self) -> None:
+        engine = ScriptedEngine()
+        reader = TextReader(engine, SETTINGS, 1.0)
+        for i in range(3):
+            reader.feed(float(i), engine.frame([title]))
+        assert told(reader.so_far(2.5)) == [(title.text, 0, 2.5)]
+        assert told(reader.feed(3.0, engine.frame([title])) + reader.finish(4.0)) == [(title.text, 0, 4)]
+
+    def test_what_is_written_down_does_not_grow_with_the_film(self) -> None:
+        engine = ScriptedEngine()
+        reader = TextReader(engine, SETTINGS, 1.0)
+        sizes = []
+        for i in range(60):
+            reader.feed(float(i), engine.frame([title, line(f"Slide number {i} of many", FIRST)]))
+            sizes.append(len(reader.state["lines"]))
+        assert max(sizes[30:]) == max(sizes[:30]) <= 6
+
+    @pytest.mark.parametrize("damage", [{"lines": [{}]}, {"gate": [180, "AAAA"]}, {"last": "soon"}, {"shown": None}])
+    def test_damaged_notes_are_refused(self, damage: dict[str, Any]) -> None:
+        engine = ScriptedEngine()
+        reader = TextReader(engine, SETTINGS, 1.0)
+        reader.feed(0.0, engine.frame([title]))
+        with pytest.raises(LibraryError, match="damaged"):
+            TextReader(engine, SETTINGS, 1.0, state=reader.state | damage)
+
+
 class TestWork:
     def test_what_stands_still_is_detected_twice_and_recognised_once(self) -> None:
         engine = ScriptedEngine()
@@ -258,6 +279,23 @@ def pieces(spans: Sequence[TextSpan]) -> list[tuple[str, Box, float, float]]:
     return sorted((one.text, one.box, s.span.start, s.span.end) for s in spans for one in s.lines)
 
 
+def read_on(engine: ScriptedEngine, frames: Sequence[tuple[float, Image]], breaks: Sequence[int]) -> list[TextSpan]:
+    """What comes out when the reading stops before some frames, and another reader goes on from what was written down;
+    every second frame is a sample.
+    """
+    spans: list[TextSpan] = []
+    state: str | None = None
+    for last in [*sorted(breaks), len(frames)]:
+        moments = Moments()
+        reader = TextReader(engine, SETTINGS, 2 / 3, moments, state and json.loads(state))
+        for number, (time, image) in enumerate(frames[:last]):
+            if reader.since is None or time >= reader.since:
+                moments.watch(time, signature(image))
+                spans += reader.feed(time, image) if number % 2 == 0 else []
+        state = json.dumps(reader.state)
+    return spans + reader.finish(frames[-1][0] + 1 / 3)
+
+
 class TestAnyScript:
     @budget(max_examples=40, deadline=None)
     @given(scripts())
@@ -278,14 +316,14 @@ class TestAnyScript:
                     assert any(t == WORDS[word] and b == box and s <= i < e for t, b, s, e in pieces(found))
 
     @budget(max_examples=40, deadline=None)
-    @given(scripts(), st.integers(1, 11))
-    def test_a_checkpoint_makes_no_difference(self, script: Script, mark: int) -> None:
+    @given(scripts(), st.lists(st.integers(1, 35), max_size=3))
+    def test_a_reader_that_goes_on_finds_what_one_reader_finds(self, script: Script, breaks: list[int]) -> None:
         engine = ScriptedEngine()
-        frames = [(float(i), engine.frame(lines)) for i, lines in enumerate(lines_of(script))]
-        one, other = TextReader(engine, SETTINGS, 1.0), TextReader(engine, SETTINGS, 1.0)
-        whole = pieces(spans_of(lines_of(script)))
-        split = fold(read_all(one, frames[:mark], float(mark)) + read_all(other, frames[mark:], float(len(script))))
-        assert pieces(split) == whole
+        frames = [(i / 3, engine.frame(lines_of(script)[i // 3])) for i in range(3 * len(script))]
+        whole = read_on(engine, frames, [])
+        seen = len(engine.recognised)
+        assert read_on(engine, frames, breaks) == whole
+        assert len(engine.recognised) == 2 * seen
 
     @budget(max_examples=60, deadline=None)
     @given(scripts(8))

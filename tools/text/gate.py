@@ -27,35 +27,47 @@ class Patch:
     gray: NDArray[np.uint8]
     strokes: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, gray: NDArray[np.uint8]) -> Patch | None:
+        """The patch with these grey levels; None where nothing in it stands out."""
+        import cv2
+
+        rise = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        strokes: NDArray[np.bool_] = rise >= max(_FLAT, float(np.percentile(rise, 80)))
+        return cls(gray, strokes) if strokes.any() else None
+
 
 class FrameGate:
     """Says whether a frame differs from the last one that was read.
 
     Args:
         change: mean grey-level change of some block (a thirty-second of the picture's width) that counts.
+
+    Attributes:
+        last: the frame that the next one is compared with, small and grey.
     """
 
     def __init__(self, change: float) -> None:
         self._change = change
-        self._last: NDArray[np.float32] | None = None
+        self.last: NDArray[np.uint8] | None = None
 
     def reset(self) -> None:
         """Forget the last frame: the next one counts as changed."""
-        self._last = None
+        self.last = None
 
     def changed(self, image: Image) -> bool:
         """True for the first frame and for one that differs somewhere; that frame is then the one to compare with."""
         import cv2
 
-        small = cv2.cvtColor(cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-        current = small.astype(np.float32)
-        if self._last is not None:
-            difference = np.abs(current - self._last)
+        small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
+        current: NDArray[np.uint8] = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        if self.last is not None:
+            difference = cv2.absdiff(current, self.last)
             height, width = difference.shape
             blocks = difference.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).mean(axis=(1, 3))
             if float(blocks.max()) < self._change:
                 return False
-        self._last = current
+        self.last = current
         return True
 
 
@@ -73,9 +85,7 @@ def patch(image: Image, box: Box) -> Patch | None:
     gray: NDArray[np.uint8] = cv2.cvtColor(
         cv2.resize(image[top:bottom, left:right], size, interpolation=how), cv2.COLOR_BGR2GRAY
     )
-    rise = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    strokes: NDArray[np.bool_] = rise >= max(_FLAT, float(np.percentile(rise, 80)))
-    return Patch(gray, strokes) if strokes.any() else None
+    return Patch.of(gray)
 
 
 def still(before: Patch | None, now: Patch | None) -> bool:

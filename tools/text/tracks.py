@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vagent.configs import TextSettings
+from vagent.errors import LibraryError
 from vagent.tools.text import Box, Image, TextEngine, TextLine
-from vagent.tools.text.gate import FrameGate, Patch, patch, still
+from vagent.tools.text.gate import FrameGate, patch, still
 from vagent.tools.text.layout import apart, blocks, inside, overlap, reading_order
 from vagent.tools.text.likeness import alike, grew, grew_inside_word, key, letters
+from vagent.tools.text.lines import LineTrack, pack, pack_picture, unpack, unpack_picture
 from vagent.tools.text.moments import Moments
 from vagent.tools.text.spans import TextSpan, fold, joined
 from vagent.tools.time import Span
@@ -25,42 +26,8 @@ _REVEAL = 1.0  # seconds in which text that goes on is one text being revealed, 
 _SLACK = 0.4  # heights of type by which boxes of one line jitter
 _PATIENCE = 1.0  # seconds that a line may be missed, at least
 _FAR = 0.15, 0.25  # parts of the picture's width and height that moving text goes between two samples, at most
-_DISTINCT = 12  # different readings of one line that take part in the vote
 _ONE_SLIDE = 0.35  # picture heights between lines that come and go in the same moment, at most
 _FULLEST = 60  # lines of a block remembered as context, at most
-
-
-@dataclass(slots=True, eq=False)
-class _Track:
-    """One line of text while it is on the screen; one without text is a place where nothing was readable."""
-
-    box: Box
-    patch: Patch | None
-    start: float
-    samples: int = 1
-    attempts: int = 1
-    missed: float | None = None  # when it was found to be gone ...
-    end: float = 0.0  # ... and since when it is
-    replaced: bool = False  # other text stands in its place
-    readings: dict[str, tuple[float, float]] = field(default_factory=dict)  # text -> weight, best confidence
-    beside: tuple[_Track, ...] = ()  # the lines of its block, itself among them, when it was most complete
-
-    def read(self, text: str, confidence: float) -> None:
-        """Take one more reading into the vote."""
-        weight, best = self.readings.get(text, (0.0, 0.0))
-        if text in self.readings or len(self.readings) < _DISTINCT:
-            # The fourth power: one sure reading outweighs several unsure ones.
-            self.readings[text] = weight + confidence**4, max(best, confidence)
-
-    def line(self) -> TextLine | None:
-        """The reading that won: of the key with most weight the spelling with most weight."""
-        if not self.readings:
-            return None
-        weights: Counter[str] = Counter()
-        for text, (weight, _) in self.readings.items():
-            weights[key(text)] += weight  # type: ignore[assignment]
-        text = max(self.readings, key=lambda t: (weights[key(t)], self.readings[t][0], len(t), t))
-        return TextLine(self.box, text, self.readings[text][1])
 
 
 class TextReader:
@@ -75,12 +42,23 @@ class TextReader:
         interval: seconds between two samples.
         moments: signatures of the frames between the samples. With them starts and ends are exact to a frame, without
             them to a sample: ``start`` is the first sample that shows the text, ``end`` the first that does not.
+        state: ``state`` of a reader of the same frames, to go on where that one was: what comes out is what would have
+            come out of one reader. Its frames from ``since`` on have to go through ``moments`` again.
+
+    Raises:
+        LibraryError: the state is damaged.
     """
 
     def __init__(
-        self, engine: TextEngine, settings: TextSettings, interval: float, moments: Moments | None = None
+        self,
+        engine: TextEngine,
+        settings: TextSettings,
+        interval: float,
+        moments: Moments | None = None,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         self._engine = engine
+        self._settings, self._interval = settings, interval
         self._least = settings.min_confidence
         self._patience = max(interval, _PATIENCE) * 0.99
         self._gate = FrameGate(settings.change)
@@ -89,15 +67,56 @@ class TextReader:
         self._last: float | None = None
         self._fine = False
         self._last_fine = 0.0
-        self._tracks: list[_Track] = []
-        self._closed: list[_Track] = []
+        self._tracks: list[LineTrack] = []
+        self._closed: list[LineTrack] = []
+        self.since: float | None = None  # the frames from then on have to be seen again
+        if state is not None:
+            self._restore(state)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What another reader needs to go on from here, as JSON values."""
+        seen = None if self._moments is None else self._moments.earliest
+        return {
+            "aspect": self._aspect,
+            "last": self._last,
+            "since": self.since if seen is None else seen,
+            "fine": [self._fine, self._last_fine],
+            "gate": None if self._gate.last is None else pack_picture(self._gate.last),
+            "shown": len(self._tracks),
+            "closed": len(self._closed),
+            "lines": pack([*self._tracks, *self._closed]),
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        try:
+            lines = unpack(state["lines"])
+            shown, closed = int(state["shown"]), int(state["closed"])
+            self._tracks, self._closed = lines[:shown], lines[shown : shown + closed]
+            self._gate.last = None if state["gate"] is None else unpack_picture(state["gate"])
+            self._fine, self._last_fine = bool(state["fine"][0]), float(state["fine"][1])
+            self._aspect = float(state["aspect"])
+            self._last, self.since = (None if state[n] is None else float(state[n]) for n in ("last", "since"))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            hint = "`vagent remove` the video and index it anew"
+            raise LibraryError(
+                "what was noted down of the text on the screen is damaged", str(error), hint=hint
+            ) from error
+
+    def so_far(self, time: float) -> list[TextSpan]:
+        """The spans that ``finish`` would give at ``time`` seconds; the reader goes on undisturbed."""
+        copy = TextReader(self._engine, self._settings, self._interval, state=self.state)
+        return copy.finish(time)
 
     def feed(self, time: float, image: Image) -> list[TextSpan]:
-        """Take the sample shown at ``time`` seconds, later than the one before; returns what is over by now.
+        """Take the sample shown at ``time`` seconds; returns what is over by now. One that is not later than the one
+        before is left out.
 
         Raises:
             EngineFailed: the engine broke.
         """
+        if self._last is not None and time <= self._last:
+            return []
         self._aspect = image.shape[1] / image.shape[0]
         changed = self._gate.changed(image)
         if changed or not self._fine:
@@ -139,7 +158,7 @@ class TextReader:
         found = self._engine.detect(image, fine=fine)
         regions = [r for r in found if not any(_is_it(r.box, t.box) for t in sure)]
         read = self._engine.recognise(image, regions)
-        owned: list[_Track] = []
+        owned: list[LineTrack] = []
         for line in _distinct([line for lines in read for line in lines if self._legible(line)]):
             if _is_row_of(line, here):
                 continue
@@ -155,7 +174,7 @@ class TextReader:
         self._note_missing(time, before, here, owned)
         self._note_blocks()
 
-    def _owner(self, time: float, line: TextLine, tracks: Sequence[_Track]) -> _Track | None:
+    def _owner(self, time: float, line: TextLine, tracks: Sequence[LineTrack]) -> LineTrack | None:
         """The track that a reading continues: the same text in about the same place, nearest first."""
         free = [t for t in tracks if t.readings and _reachable(t.box, line.box)]
         for track in sorted(free, key=lambda t: _distance(t.box, line.box)):
@@ -171,7 +190,7 @@ class TextReader:
                 return track
         return None
 
-    def _continue(self, track: _Track, line: TextLine, image: Image, *, seen: bool) -> None:
+    def _continue(self, track: LineTrack, line: TextLine, image: Image, *, seen: bool) -> None:
         track.samples += not seen
         track.attempts += 1
         track.missed = None
@@ -180,22 +199,22 @@ class TextReader:
             track.readings.clear()
         track.read(line.text, line.confidence)
 
-    def _open(self, time: float, line: TextLine, image: Image) -> _Track:
-        track = _Track(line.box, patch(image, line.box), self._when(line.box, time))
+    def _open(self, time: float, line: TextLine, image: Image) -> LineTrack:
+        track = LineTrack(line.box, patch(image, line.box), self._when(line.box, time))
         track.read(line.text, line.confidence)
         self._tracks.append(track)
         return track
 
-    def _note_blank(self, time: float, box: Box, image: Image, here: Sequence[_Track]) -> None:
+    def _note_blank(self, time: float, box: Box, image: Image, here: Sequence[LineTrack]) -> None:
         """Remember a place where nothing is readable, so that it is not tried again as long as it stays so."""
         for track in here:
             if _is_it(box, track.box):
                 track.attempts += 1
                 return
-        self._tracks.append(_Track(box, patch(image, box), time))
+        self._tracks.append(LineTrack(box, patch(image, box), time))
 
     def _note_missing(
-        self, time: float, before: Sequence[_Track], here: Sequence[_Track], owned: Sequence[_Track]
+        self, time: float, before: Sequence[LineTrack], here: Sequence[LineTrack], owned: Sequence[LineTrack]
     ) -> None:
         """Mark what is gone; what another text has replaced, or gone on from, is over at once."""
         for track in before:
@@ -210,16 +229,14 @@ class TextReader:
                 track.missed, track.end = time, self._when((over[0] if over else track).box, time)
             track.replaced = bool(over)
 
-    def _wants_reading(self, track: _Track) -> bool:
+    def _wants_reading(self, track: LineTrack) -> bool:
         line = track.line()
         return track.attempts < _ATTEMPTS and (line is None or line.confidence < _SURE)
 
     def _when(self, box: Box, time: float) -> float:
-        if self._moments is None:
+        if self._moments is None or self._last is None:
             return time
-        # A reader that takes over at a checkpoint still has the frames since the last sample of the one before.
-        since = self._moments.earliest if self._last is None else self._last
-        return time if since is None else self._moments.changed(box, since, time)
+        return self._moments.changed(box, self._last, time)
 
     def _legible(self, line: TextLine) -> bool:
         return line.confidence >= self._least and letters(line.text) > 0
@@ -239,7 +256,7 @@ class TextReader:
         self._tracks = [t for t in self._tracks if t not in over]
         self._closed += [t for t in over if t.readings]
 
-    def _is_over(self, track: _Track, missed: float, time: float) -> bool:
+    def _is_over(self, track: LineTrack, missed: float, time: float) -> bool:
         return track.replaced or not track.readings or time - missed >= self._patience
 
     def _settled(self, time: float) -> list[TextSpan]:
@@ -251,9 +268,12 @@ class TextReader:
             if time - t.end >= 3 * self._patience or not any(self._together(t, other) for other in leaving)
         ]
         self._closed = [t for t in self._closed if t not in ready]
-        return fold(self._spans([t for t in ready if self._counts(t)]))
+        spans = fold(self._spans([t for t in ready if self._counts(t)]))
+        for track in ready:
+            track.part()
+        return spans
 
-    def _counts(self, track: _Track) -> bool:
+    def _counts(self, track: LineTrack) -> bool:
         """Whether a line is trusted: short ones, and ones seen once, need more confidence than long or lasting ones."""
         line = track.line()
         if line is None:
@@ -264,7 +284,7 @@ class TextReader:
         extra = next(extra for shortest, extra in _EXTRA if size >= shortest)
         return line.confidence >= min(self._least + extra + (0.1 if track.samples == 1 else 0.0), 0.95)
 
-    def _spans(self, tracks: list[_Track]) -> list[TextSpan]:
+    def _spans(self, tracks: list[LineTrack]) -> list[TextSpan]:
         spans: list[TextSpan] = []
         left = sorted(tracks, key=lambda t: (t.start, t.box))
         while left:
@@ -275,15 +295,15 @@ class TextReader:
             spans.append(self._span(group))
         return spans
 
-    def _together(self, a: _Track, b: _Track) -> bool:
+    def _together(self, a: LineTrack, b: LineTrack) -> bool:
         return abs(a.start - b.start) < 0.5 * self._patience and abs(a.end - b.end) <= self._patience
 
-    def _near(self, a: _Track, b: _Track) -> bool:
+    def _near(self, a: LineTrack, b: LineTrack) -> bool:
         if b in a.beside or a in b.beside:
             return True
         return a.start == b.start and a.end == b.end and apart(a.box, b.box, self._aspect) <= _ONE_SLIDE
 
-    def _span(self, group: list[_Track]) -> TextSpan:
+    def _span(self, group: list[LineTrack]) -> TextSpan:
         lines = [line for t in group if (line := t.line()) is not None]
         order = reading_order([line.box for line in lines], self._aspect)
         fullest = max((t.beside for t in group), key=len)
@@ -292,7 +312,7 @@ class TextReader:
         return joined(span, [lines[i] for i in order], block)
 
 
-def _text(track: _Track) -> str:
+def _text(track: LineTrack) -> str:
     line = track.line()
     return line.text if line else ""
 
@@ -314,7 +334,7 @@ def _distinct(lines: Sequence[TextLine]) -> list[TextLine]:
     return [line for line in lines if line in kept]
 
 
-def _is_row_of(line: TextLine, tracks: Sequence[_Track]) -> bool:
+def _is_row_of(line: TextLine, tracks: Sequence[LineTrack]) -> bool:
     """True where the detector took several lines, known as lines of their own, for one."""
     under = sorted((t for t in tracks if t.readings and inside(t.box, line.box) > 0.7), key=lambda t: t.box)
     return len(under) > 1 and key("".join(map(_text, under))) == key(line.text)
