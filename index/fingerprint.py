@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 from vagent.errors import SourceError
 
@@ -24,18 +25,26 @@ def fingerprint(path: Path) -> str:
     Raises:
         SourceError: the file cannot be read.
     """
-    digest = hashlib.blake2b(digest_size=20)
     try:
         with path.open("rb") as file:
-            size = path.stat().st_size
-            digest.update(size.to_bytes(8, "big"))
-            if size <= _WHOLE:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-            else:
-                for number in range(_BLOCKS):
-                    file.seek((size - _BLOCK) * number // (_BLOCKS - 1))
-                    digest.update(file.read(_BLOCK))
+            return fingerprint_of(file, path.stat().st_size)
     except OSError as error:
         raise SourceError(f"the file cannot be read ({error.strerror or error})", str(path)) from error
+
+
+def fingerprint_of(file: BinaryIO, size: int) -> str:
+    """The fingerprint of a file that is open at its beginning and has ``size`` bytes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=20)
+    digest.update(size.to_bytes(8, "big"))
+    if size <= _WHOLE:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    else:
+        for number in range(_BLOCKS):
+            file.seek((size - _BLOCK) * number // (_BLOCKS - 1))
+            digest.update(file.read(_BLOCK))
     return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ _MAGIC = (  # place and bytes by which files tell that they are videos, for thos
     *((4, b"ftyp"), (4, b"moov"), (0, b"\x1a\x45\xdf\xa3"), (8, b"AVI "), (0, b"FLV\x01"), (0, b"OggS")),
     *((0, b"\x00\x00\x01\xba"), (0, b"\x00\x00\x01\xb3"), (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
 )
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a URL, also as what ``Path`` makes of it
 _UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".!ut", ".partial")
 
 
@@ -36,7 +38,8 @@ def video_files(source: Path) -> list[Path]:
     try:
         source = source.expanduser()
         if not source.exists():
-            raise SourceError("no such file or folder", str(source))
+            hint = "URLs are indexed with --ray: vagent index URL --ray" if _REMOTE.match(str(source)) else None
+            raise SourceError("no such file or folder", str(source), hint=hint)
         if not source.is_dir():
             return [source]
         found = sorted(_walk(source))
@@ -46,6 +49,13 @@ def video_files(source: Path) -> list[Path]:
         allowed = " ".join(sorted(VIDEO_SUFFIXES))
         raise SourceError("no videos in the folder", str(source), allowed=f"files ending in {allowed}")
     return found
+
+
+def names_a_video(name: str) -> bool:
+    """Whether a file's name is that of a complete video: neither hidden nor an unfinished download."""
+    if name.startswith(".") or name.endswith(_UNFINISHED):
+        return False
+    return Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -59,9 +69,8 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(at, name)
-            if name.startswith(".") or name.endswith(_UNFINISHED):
-                continue
-            if path.suffix.lower() in VIDEO_SUFFIXES or (not path.suffix and _begins_like_a_video(path)):
+            nameless = not path.suffix and not name.startswith(".")
+            if names_a_video(name) or (nameless and _begins_like_a_video(path)):
                 yield path
 
 

@@ -1,0 +1,1 @@
+"""Indexing on many machines: films go out as tasks, what they come to arrives in one library."""
