@@ -17,7 +17,7 @@ from vagent.index.job import Job, stage_fingerprint
 from vagent.index.passages import passages
 from vagent.index.recorded import recorded
 from vagent.index.records import Evidence, Kind, Video
-from vagent.index.store import Filters, Status, Store
+from vagent.index.store import Status, Store
 from vagent.index.summaries.make import METHOD, make
 from vagent.index.summaries.material import USED, gather
 from vagent.index.summaries.writer import Writer
@@ -96,10 +96,10 @@ def refresh(job: Job) -> None:
 
 
 def fingerprint(store: Store, video: Video, settings: Settings, embeddings: EmbeddingEngine | None) -> str:
-    """A hash of all that the summaries of a video rest on. Rows of evidence never change and their ids never return."""
-    rows = store.evidence_ids(Filters(videos=[video.id], kinds=USED))
-    held = hashlib.blake2b(rows.tobytes(), digest_size=16).hexdigest()
-    clips = [clip.id for clip in store.clips(video.id)]
+    """A hash of all that the summaries of a video rest on: what its evidence says and when, its clips, the settings and
+    the model that compares meanings. No number of a row is in it, so that it is the same in every library."""
+    held = hashlib.blake2b(repr(store.told(video.id, USED)).encode(), digest_size=16).hexdigest()
+    clips = [[clip.span.start, clip.span.end] for clip in store.clips(video.id)]
     model = None if embeddings is None else embeddings.model
     marks = video.info.get("chapters")
     return stage_fingerprint(_STAGE, METHOD, held, clips, video.duration, marks, settings.summaries.words, model)
@@ -113,7 +113,15 @@ def _kept(store: Store, video: int, mark: str, chat: ChatModel | None) -> Summar
     if chat is not None and (state.status == "failed" or state.detail.get("writer") != chat.revision):
         return None
     rows = sorted(store.evidence(video, kinds=["summary"]), key=lambda row: row.id)
+    if not _grounded(store, video, rows):
+        return None
     return Summarised(rows, made=False, stored=True, notices=tuple(state.detail.get("notices", ())))
+
+
+def _grounded(store: Store, video: int, rows: Sequence[Evidence]) -> bool:
+    """Whether the evidence that summaries point to is there: the same words may have been found anew since."""
+    named = sorted({number for row in rows for number in row.extra.get("from", ())})
+    return len(named) == sum(of == video for of in store.videos_of(named).values())
 
 
 def _keep(

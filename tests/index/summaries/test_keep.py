@@ -17,6 +17,8 @@ from tests.index.summaries.test_writer import Scripted, said
 from tests.media_files import SubtitleTrack, colours, write_video
 from vagent import configs
 from vagent.errors import EngineFailed, StorageError
+from vagent.index.bundle.exporting import export_library
+from vagent.index.bundle.importing import import_library
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence, Video
 from vagent.index.store import Filters, Store
@@ -37,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def add_film(store: Store, documents: int = 6, times: int = 3) -> Video:
     rows, _ = film([document * times for document in topics()[:documents]])
     duration = rows[-1].span.end
-    video = store.add_video("content", "/films/a.mp4", 100, 7, duration, {})
+    video = store.add_video("c" * 40, "/films/a.mp4", 100, 7, duration, {})
     store.add_evidence(rows)
     store.replace_clips(video.id, clips(duration))
     return video
@@ -84,6 +86,34 @@ def test_they_are_made_once_and_anew_when_evidence_changes(store: Store) -> None
     assert summarise(store, store.video(video.id), longer, None, None).made
     store.remove_video(video.id)
     assert store.evidence() == []
+
+
+def test_they_fit_in_another_library_whatever_numbers_its_rows_have(store: Store, tmp_path: Path) -> None:
+    video = add_film(store)
+    made = sum_up(store, video)
+    bundle = export_library(store.folder, tmp_path / "films.tar.zst", [video.fingerprint]).file
+    with Store(tmp_path / "other") as other:
+        elder = other.add_video("elder", "/films/z.mp4", 1, 1, 60.0, {})
+        other.add_evidence([Evidence(elder.id, Span(n, n + 1), "speech", f"line {n}") for n in range(50)])
+        import_library(other.folder, bundle)
+        there = next(one for one in other.videos() if one.fingerprint == video.fingerprint)
+        found = sum_up(other, there)
+        assert not found.made
+        assert [row.text for row in found.rows] == [row.text for row in made.rows]
+        assert {row.id for row in found.rows}.isdisjoint(row.id for row in made.rows)
+        held = {row.id for row in other.evidence(there.id)}
+        assert all(set(row.extra["from"]) <= held for row in found.rows)
+
+
+def test_they_are_made_anew_where_the_same_words_were_found_anew(store: Store) -> None:
+    video = add_film(store)
+    first = sum_up(store, video)
+    rows = store.evidence(video.id, kinds=["subtitle"])
+    store.clear(video.id, ["subtitle"])
+    ids = store.add_evidence(rows)
+    again = sum_up(store, video)
+    assert again.made and [row.text for row in again.rows] == [row.text for row in first.rows]
+    assert all(set(row.extra["from"]) <= set(ids) for row in again.rows)
 
 
 def test_a_video_without_evidence_has_none(store: Store) -> None:
