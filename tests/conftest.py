@@ -20,9 +20,17 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where exported embedding models are kept: 90 MB, so all tests but those about it share one."""
+    return tmp_path_factory.mktemp("exports")
+
+
 @pytest.fixture(autouse=True)
-def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _isolated(tmp_path_factory: pytest.TempPathFactory, exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path_factory.mktemp("home")
+    (home / "vagent").mkdir()
+    (home / "vagent" / "embeddings").symlink_to(exports)
     for name in list(os.environ):
         if name.startswith(("VAGENT_", "HF_", "LANGSMITH_", "LANGCHAIN_")):
             monkeypatch.delenv(name)

@@ -100,6 +100,15 @@ def test_meaning_is_closer_than_words(engine: MiniLM) -> None:
     assert query @ same > query @ other
 
 
+def test_another_tokenizer_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: configs.Settings
+) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(b"{}")
+    monkeypatch.setattr(minilm, "_folder", lambda: tmp_path)
+    with pytest.raises(EngineFailed, match=r"tokenizer.json of the embedding model.*be50c362"):
+        MiniLM(settings).embed(["x"])
+
+
 def test_threads_load_once_and_agree(monkeypatch: pytest.MonkeyPatch, engine: MiniLM) -> None:
     fresh = MiniLM(configs.load({"threads": 1}, env={}))
     read: list[str] = []
@@ -112,13 +121,17 @@ def test_threads_load_once_and_agree(monkeypatch: pytest.MonkeyPatch, engine: Mi
     monkeypatch.setattr(minilm, "_read", counting)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: fresh.embed(TEXTS), range(16)))
-    assert sorted(read) == ["model.safetensors", "tokenizer.json"]
+    assert read == ["tokenizer.json"]  # the weights are in the cache since the first engine was used
     for vectors in found:
         np.testing.assert_allclose(vectors, engine.embed(TEXTS), atol=1e-6)
 
 
 def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: configs.Settings) -> None:
+    folder = minilm._folder()
+    assert folder is not None
+    (tmp_path / "tokenizer.json").symlink_to(folder / "tokenizer.json")
     (tmp_path / "model.safetensors").write_bytes(b"something else")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # nothing was exported there
     monkeypatch.setattr(minilm, "_folder", lambda: tmp_path)
     with pytest.raises(EngineFailed, match=r"sha256 f41f3fa6.*53aa5117"):
         MiniLM(settings).embed(["x"])

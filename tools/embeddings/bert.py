@@ -1,6 +1,7 @@
 """A BERT sentence encoder as an ONNX graph, put together from its weights; neither torch nor an export is needed.
 
-The graph holds no numbers: they are handed to the session beside it, straight from the weights file.
+The graph holds no numbers: they are handed to the session beside it, or stand in a file that the session maps into
+memory (``tools/embeddings/exported.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ Weights = Mapping[str, NDArray[Any]]
 _OPSET = 20  # the first with Gelu
 _IR_VERSION = 10  # what readers of that opset understand
 _MASKED = -1e9  # added to the attention of padding, which leaves it none
+_PAGE = 4096  # bytes; what is mapped into memory begins at a multiple
+
+FORMAT = 1
+"""Version of what ``build`` makes; another one means that exported graphs are made anew."""
+
+NUMBERS = "numbers.bin"
+"""Name of the file in which a graph looks for its numbers, unless its session is handed them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,8 @@ def build(weights: Weights, shape: Shape) -> tuple[bytes, dict[str, NDArray[np.f
     batch x hidden.
 
     Returns:
-        The serialised graph, and the numbers that its session needs as external initialisers.
+        The serialised graph, and the numbers that its session needs as external initialisers; a file of them
+        (``layout``) serves as well.
 
     Raises:
         KeyError: a tensor is missing.
@@ -48,6 +57,17 @@ def build(weights: Weights, shape: Shape) -> tuple[bytes, dict[str, NDArray[np.f
         builder.feed_forward(f"encoder.layer.{layer}.")
     builder.pool()
     return builder.serialise(), builder.numbers
+
+
+def layout(numbers: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, int]]:
+    """Where each of the numbers stands in the file ``NUMBERS``: first byte and length."""
+    places = {}
+    end = 0
+    for name, values in numbers.items():
+        start = -(-end // _PAGE) * _PAGE
+        end = start + values.nbytes
+        places[name] = start, values.nbytes
+    return places
 
 
 @dataclass(slots=True)
@@ -140,10 +160,11 @@ class _Builder:
         inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, size) for n in ("input_ids", "attention_mask")]
         output = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", self.shape.hidden])
         external = []
-        for name, values in self.numbers.items():
-            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=values.shape)
+        for name, (start, length) in layout(self.numbers).items():
+            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=self.numbers[name].shape)
             tensor.data_location = TensorProto.EXTERNAL
-            tensor.external_data.add(key="location", value="handed to the session")
+            for key, value in (("location", NUMBERS), ("offset", str(start)), ("length", str(length))):
+                tensor.external_data.add(key=key, value=value)
             external.append(tensor)
         graph = helper.make_graph(self.nodes, "sentence_encoder", inputs, [output], [*external, *self.constants])
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
