@@ -16,6 +16,7 @@ import numpy as np
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed
+from vagent.tools.denormals import as_zero
 from vagent.tools.engines import Status
 from vagent.tools.text import Image, Region, TextLine
 from vagent.tools.text.easy import EasyText
@@ -179,7 +180,9 @@ class RapidText:
 
     def _call(self, which: int, image: Image) -> Any:
         try:
-            return self._load()[which](image)
+            engine = self._load()[which]
+            with as_zero():
+                return engine(image)
         except Exception as error:
             raise EngineFailed(
                 "text recognition broke", f"{type(error).__name__}: {error}", hint="leave it out: --engine text=off"
