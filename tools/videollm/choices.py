@@ -7,9 +7,10 @@ from typing import Any
 
 from vagent.tools.videollm.inputs import Clip, inputs
 from vagent.tools.videollm.loading import Loaded
+from vagent.tools.videollm.prefix import Prefix
 
 
-def log_probabilities(loaded: Loaded, one: Clip, made: Any, letters: Sequence[str]) -> list[float]:
+def log_probabilities(loaded: Loaded, one: Clip, made: Any, letters: Sequence[str], kept: Prefix) -> list[float]:
     """Log-probabilities of the letters, normalised over them.
 
     A letter counts with and without a space before it: "A" and " A" are two tokens, and which of them a model says
@@ -17,15 +18,16 @@ def log_probabilities(loaded: Loaded, one: Clip, made: Any, letters: Sequence[st
 
     Args:
         made: the batch of ``one`` alone.
+        kept: what earlier prompts about the same pictures left behind.
     """
     import torch
 
-    row = _logits(loaded, made, 1)[-1]
+    row = _logits(loaded, one, made, 1, kept)[-1]
     tokenizer = loaded.processor.tokenizer
     found = []
     for letter in letters:
         ids = single_tokens(tokenizer, letter)
-        found.append(torch.logsumexp(row[ids], 0) if ids else _spelled(loaded, one, made, letter))
+        found.append(torch.logsumexp(row[ids], 0) if ids else _spelled(loaded, one, made, letter, kept))
     scores = torch.stack(found)
     return [float(score) for score in scores - torch.logsumexp(scores, 0)]
 
@@ -36,16 +38,14 @@ def single_tokens(tokenizer: Any, letter: str) -> list[int]:
     return sorted({way[0] for way in ways if len(way) == 1 and tokenizer.decode(way).strip() == letter})
 
 
-def _logits(loaded: Loaded, made: Any, last: int) -> Any:
+def _logits(loaded: Loaded, one: Clip, made: Any, last: int, kept: Prefix) -> Any:
     """Log-probabilities of the vocabulary behind each of the ``last`` tokens."""
     import torch
 
-    # Some models take the option and give those of the whole prompt all the same.
-    options = {"logits_to_keep": last} if loaded.last_only else {}
-    return torch.log_softmax(loaded.model(**made, **options).logits[0, -last:].float(), -1)
+    return torch.log_softmax(kept.logits(loaded, one, made, last).float(), -1)
 
 
-def _spelled(loaded: Loaded, one: Clip, made: Any, letter: str) -> Any:
+def _spelled(loaded: Loaded, one: Clip, made: Any, letter: str, kept: Prefix) -> Any:
     """The log-probability of a letter that takes several tokens: that of all of them, one after the other."""
     import torch
 
@@ -54,5 +54,5 @@ def _spelled(loaded: Loaded, one: Clip, made: Any, letter: str) -> Any:
     # The prompt's last token may have joined with the letter's first.
     same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
     tail = torch.tensor(after[same:], device=loaded.where)
-    rows = _logits(loaded, longer, len(tail) + 1)[:-1]
+    rows = _logits(loaded, one, longer, len(tail) + 1, kept)[:-1]
     return rows.gather(1, tail[:, None].to(rows.device)).sum()

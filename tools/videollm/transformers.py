@@ -26,6 +26,7 @@ from vagent.tools.videollm.choices import log_probabilities
 from vagent.tools.videollm.held import Hold, need, status
 from vagent.tools.videollm.inputs import Clip, clip, inputs, numbers
 from vagent.tools.videollm.loading import Loaded
+from vagent.tools.videollm.prefix import Prefix
 from vagent.tools.videollm.streaming import Text, pieces
 
 _T = TypeVar("_T")
@@ -48,6 +49,7 @@ class TransformersVideoLLM(VideoLanguageModel):
         self._hold = Hold(settings)
         self._budget: Budget | None = None
         self._costs: dict[tuple[int, ...], tuple[int, int]] = {}
+        self._prefix = Prefix()
 
     @property
     def revision(self) -> str:
@@ -87,6 +89,7 @@ class TransformersVideoLLM(VideoLanguageModel):
                     self._generate(loaded, made, tokens, Text(loaded.processor.tokenizer, say), stop)
 
             with self._hold.turn():
+                self._prefix.forget()
                 # What was said cannot be taken back: only an answer that has not begun is tried again.
                 self._fitting(frames, prompt, tokens, act, again=lambda: not begun.is_set())
 
@@ -96,15 +99,20 @@ class TransformersVideoLLM(VideoLanguageModel):
     def score_choices(self, frames: Frames, prompt: str, letters: Sequence[str]) -> list[float]:
         """Log-probabilities of the letters as the answer's first word, normalised over the letters, in their order.
 
+        What the model made of the pictures is kept until it is asked something else: further prompts about the same
+        ones cost their words alone, and say what they would say without that.
+
         Raises:
             EngineUnavailable, EngineFailed: as ``answer``.
         """
         if not letters:
             return []
+
+        def act(loaded: Loaded, one: Clip, made: Any) -> list[float]:
+            return log_probabilities(loaded, one, made, letters, self._prefix)
+
         with self._hold.turn():
-            return self._fitting(
-                frames, prompt, 1, lambda loaded, one, made: log_probabilities(loaded, one, made, letters)
-            )
+            return self._fitting(frames, prompt, 1, act)
 
     def caption(self, clips: Sequence[Frames], prompts: Sequence[str], *, tokens: int | None = None) -> list[str]:
         """One description a clip, in order. Clips of the same shape are looked at together, as many as memory allows;
@@ -118,6 +126,7 @@ class TransformersVideoLLM(VideoLanguageModel):
             return []
         answers: dict[int, str] = {}
         with self._hold.turn():
+            self._prefix.forget()
             loaded, budget = self._model()
             made = [clip(loaded, frames, prompt, budget.size) for frames, prompt in pairs]
             order = sorted(range(len(pairs)), key=lambda i: (made[i].key, len(made[i].asked)))
@@ -135,6 +144,7 @@ class TransformersVideoLLM(VideoLanguageModel):
         with self._hold.turn():
             self._budget = None
             self._costs.clear()
+            self._prefix.forget()
         self._hold.close()
 
     def _model(self) -> tuple[Loaded, Budget]:
@@ -267,6 +277,7 @@ class TransformersVideoLLM(VideoLanguageModel):
                 why = f"{type(error).__name__}: {error}"
                 raise EngineFailed(f"the video-LLM broke ({why})", self.revision) from error
         # Behind the block: the error itself holds on to what filled the memory.
+        self._prefix.forget()
         device.release(loaded.where)
         return _Short()
 
