@@ -13,7 +13,8 @@ from typing import Any, Literal
 from vagent.configs import Settings
 from vagent.index.pictures import Pictures
 from vagent.index.records import Kind, Video
-from vagent.index.store import Store
+from vagent.index.spending import Cost, processor_seconds
+from vagent.index.store import StageState, Store
 from vagent.tools.engines import Engines, Sense
 from vagent.tools.media import MediaInfo, Track
 from vagent.tools.media.probe import pick
@@ -70,6 +71,7 @@ class Job:
         notices: what the user should know.
         used: sense -> engine and revision.
         seconds: phase -> wall seconds.
+        costs: phase or stage of the decode pass -> what it has cost; only of those that had something to do.
         worked: whether anything had to be done.
     """
 
@@ -84,6 +86,7 @@ class Job:
     notices: list[str] = field(default_factory=list)
     used: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, Cost] = field(default_factory=dict)
     worked: bool = False
     _fingerprints: dict[str, str] = field(default_factory=dict)
     _engines: list[Any] = field(default_factory=list)
@@ -116,10 +119,19 @@ class Job:
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
-        """Note the wall time of a phase."""
-        begun = time.perf_counter()
-        yield
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - begun
+        """Note what a phase costs."""
+        begun, spent, before = time.perf_counter(), processor_seconds(), self.worked
+        self.worked = False
+        try:
+            yield
+        finally:
+            wall = time.perf_counter() - begun
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + wall
+            if self.worked:
+                cost = self.costs.setdefault(phase, Cost())
+                cost.wall += wall
+                cost.cpu += processor_seconds() - spent
+            self.worked = self.worked or before
 
     def tell(self, phase: Phase, done: float) -> None:
         """Say how many seconds of the video a phase has done."""
@@ -151,11 +163,26 @@ class Job:
             told = getattr(engine, "notices", [])
             self.notices += [notice for notice in told if notice not in self.notices]
 
-    def pending(self, stage: str, *depends: object) -> tuple[float, Mapping[str, Any]] | None:
-        """Cursor and detail to go on from, or None where the stage is done with these very settings."""
+    def state(self, stage: str, *depends: object) -> StageState | None:
+        """How far a stage has come with these very settings; None where it never ran with them.
+
+        Whatever asks whether a stage is up to date asks here, so that a run does what a look foretells.
+        """
         fingerprint = self._fingerprints[stage] = stage_fingerprint(stage, *depends)
         state = self.store.stage(self.video.id, stage)
-        if state is not None and state.fingerprint == fingerprint:
+        return state if state is not None and state.fingerprint == fingerprint else None
+
+    def fingerprint_of(self, stage: str) -> str | None:
+        """The fingerprint that a stage has, or will have once it has run; None where it is not wanted and never ran."""
+        if stage in self._fingerprints:
+            return self._fingerprints[stage]
+        state = self.store.stage(self.video.id, stage)
+        return state.fingerprint if state is not None else None
+
+    def pending(self, stage: str, *depends: object) -> tuple[float, Mapping[str, Any]] | None:
+        """Cursor and detail to go on from, or None where the stage is done with these very settings."""
+        state = self.state(stage, *depends)
+        if state is not None:
             if state.status == "done":
                 return None
             self.worked = True
@@ -164,7 +191,7 @@ class Job:
         with self.store.transaction():
             self._guard()
             self.forget(stage)
-            self.store.set_stage(self.video.id, stage, fingerprint, "running")
+            self.store.set_stage(self.video.id, stage, self._fingerprints[stage], "running")
             self.store.update_video(self.video.id, complete=False)
         return 0.0, {}
 

@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from vagent.errors import MediaError, VagentError
+from vagent.index import subtitling
 from vagent.index.captions import caption_clips
+from vagent.index.cutting import cut_clips
+from vagent.index.estimates import actuals
 from vagent.index.job import Job, OnProgress
 from vagent.index.passages import embed_video
 from vagent.index.pictures import Pictures
 from vagent.index.records import Evidence, Video
-from vagent.index.segment import clips, shots
+from vagent.index.spending import Cost
 from vagent.index.stages import planned
 from vagent.index.stages.runner import Runner
-from vagent.index.stages.speech import spans_of
 from vagent.index.stages.stage import Stage
 from vagent.index.store import Store
 from vagent.index.summaries import refresh
@@ -26,9 +28,8 @@ from vagent.index.visual import embed_pictures
 from vagent.tools.engines import Engines
 from vagent.tools.media import Frame, Gap, Item, MediaInfo
 from vagent.tools.media.reader import read
-from vagent.tools.shots import Boundary
 from vagent.tools.speech import RATE
-from vagent.tools.subtitles import Found, find
+from vagent.tools.subtitles import Found
 from vagent.tools.time import format_time
 
 _HEADER_SLACK = 2.0  # seconds by which a header may promise more than decodes without being a lie
@@ -96,7 +97,8 @@ class VideoIndexer:
             VagentError: an engine or the disk failed; what was committed stays, and the next run goes on from there.
         """
         job = self._job
-        mark = Marks(job.engines).of(str(job.info.path.absolute()))
+        marks = Marks(job.engines)
+        mark = marks.of(str(job.info.path.absolute()))
         with job.timed("subtitles"):
             found = job.subtitles = self._read_subtitles()
         with job.timed("scan"):
@@ -105,7 +107,7 @@ class VideoIndexer:
                 self._scan(stages, found)
         self._tell_of_failures()
         with job.timed("clips"):
-            self._cut_clips()
+            cut_clips(job)
         with job.timed("embed"):
             self._embed()  # before the slow stages, so that what is said and written can be found meanwhile
         with job.timed("visual"):
@@ -126,6 +128,7 @@ class VideoIndexer:
             through = all(s.status == "done" for n, s in job.store.stages(job.video.id).items() if n != MARK)
             told = {"counts": counts, "engines": job.used}
             job.store.set_stage(job.video.id, MARK, mark if through else "", "done", 0.0, told)
+        actuals.keep(job, marks.common)
         return Report(
             path=str(job.info.path),
             status="indexed" if job.worked else "unchanged",
@@ -139,8 +142,7 @@ class VideoIndexer:
     def _read_subtitles(self) -> Found:
         job = self._job
         job.tell("subtitles", 0.0)
-        language = job.audio_track.language if job.audio_track else None
-        found = find(job.info, job.settings.subtitles, language)
+        found = subtitling.read(job)
         job.notices += found.problems
         chosen = found.chosen
         cues = chosen.cues if chosen else ()
@@ -161,7 +163,7 @@ class VideoIndexer:
         ]
         with job.store.transaction():
             job.store.add_evidence(rows)
-            job.settle("subtitles", 0.0, {}, done=True)
+            job.settle("subtitles", 0.0, subtitling.source(job, found), done=True)
             job.store.update_video(job.video.id, info=describe(job.info, found))
         return found
 
@@ -180,7 +182,7 @@ class VideoIndexer:
         clock = _Clock()
         gaps = [gap for gap in job.video.gaps if gap.start < start]
         runners = [Runner(stage) for stage in stages]
-        told = 0.0
+        told, begun = 0.0, time.perf_counter()
         try:
             for item in items:
                 if isinstance(item, Gap):
@@ -196,6 +198,7 @@ class VideoIndexer:
                 if time.monotonic() - told > 0.2:
                     told = time.monotonic()
                     job.tell("scan", item.time)
+            passed = time.perf_counter() - begun - sum(runner.held for runner in runners)
             end = self._end(clock, found, resumed=start > 0)
             job.store.update_video(job.video.id, duration=end, gaps=gaps)
             for runner in runners:
@@ -205,6 +208,8 @@ class VideoIndexer:
                 runner.stop()
             raise
         job.tell("scan", end)
+        job.costs |= {runner.stage.name: runner.cost for runner in runners}
+        job.costs["decode"] = Cost(passed, passed, max(0.0, end - start))
 
     def _tell_of_failures(self) -> None:
         for start, end, why in self._job.detail("speech").get("failed", ()):
@@ -227,22 +232,6 @@ class VideoIndexer:
             last = max(cue.span.end for cue in found.chosen.cues)
             end = max(end, last if found.chosen.origin.startswith("track ") else min(header, last))
         return header if end < header <= end + _HEADER_SLACK else end
-
-    def _cut_clips(self) -> None:
-        job, video = self._job, self._job.video.id
-        duration = job.store.video(video).duration
-        found = job.detail("shots").get("boundaries", [])
-        boundaries = [Boundary(at, kind) for at, kind in found if at < duration]
-        spoken = [row.span for row in job.store.evidence(video, kinds=["subtitle"])]
-        if not spoken:
-            spoken = spans_of(job.detail("speech"))
-        depends = [duration, [b.time for b in boundaries], [[s.start, s.end] for s in spoken]]
-        if job.pending("clips", depends, job.settings.clips.model_dump()) is None:
-            return
-        with job.store.transaction():
-            job.store.replace_shots(video, shots(duration, boundaries))
-            job.store.replace_clips(video, clips(duration, [b.time for b in boundaries], spoken, job.settings.clips))
-            job.settle("clips", 0.0, {}, done=True)
 
     def _embed(self) -> None:
         job = self._job

@@ -44,10 +44,9 @@ def embed_pictures(job: Job) -> None:
     engine = job.engine("visual", None)
     if engine is None:
         return
-    made = job.store.stage(job.video.id, "pictures")
     cuts = [shot.span.start for shot in job.store.shots(job.video.id)]
     every = job.settings.visual.every
-    at = job.pending("visual", made.fingerprint if made else None, cuts, every, engine.model)
+    at = job.pending("visual", job.fingerprint_of("pictures"), cuts, every, engine.model)
     if at is None:
         return
     times = key_times(job.pictures.times(), cuts, every)

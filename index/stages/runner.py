@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from queue import Queue
 from threading import Thread
 
+from vagent.index.spending import Cost
 from vagent.index.stages.stage import Stage
 from vagent.tools.media import Audio, Frame
 from vagent.tools.speech import RATE
@@ -20,9 +22,16 @@ class _End:
 
 @dataclass(slots=True)
 class Runner:
-    """Feeds one stage, in a thread of its own where the stage asks for one; what breaks there is raised here."""
+    """Feeds one stage, in a thread of its own where the stage asks for one; what breaks there is raised here.
+
+    Attributes:
+        cost: what the stage has cost.
+        held: seconds for which it has held up the thread that feeds it.
+    """
 
     stage: Stage
+    cost: Cost = field(init=False, default_factory=Cost)
+    held: float = field(init=False, default=0.0)
     _queue: Queue[Frame | Audio | _End | None] = field(init=False)
     _thread: Thread | None = field(init=False, default=None)
     _error: BaseException | None = field(init=False, default=None)
@@ -43,10 +52,15 @@ class Runner:
         """
         if not isinstance(item, self.stage.wants) or item.time < self._begin - self._lead(item):
             return
-        if not self.stage.glance(item):
-            return
+        begun = time.perf_counter()
+        if self.stage.glance(item):
+            self._hand_over(item)
+        self.held += time.perf_counter() - begun
+
+    def _hand_over(self, item: Frame | Audio) -> None:
         if self._thread is None:
-            self.stage.offer(item)
+            with self.cost.running():
+                self.stage.offer(item)
         else:
             self._raise()
             self._queue.put(item)
@@ -54,11 +68,19 @@ class Runner:
     def finish(self, end: float) -> None:
         """All items have been offered and the video ends at ``end`` seconds."""
         if self._thread is None:
-            self.stage.finish(end)
-            return
-        self._queue.put(_End(end))
-        self._thread.join()
-        self._raise()
+            with self.cost.running():
+                self.stage.finish(end)
+        else:
+            self._queue.put(_End(end))
+            self._thread.join()
+            self._raise()
+        self.cost.media = max(0.0, end - self._begin)
+
+    def _give(self, item: Frame | Audio | _End) -> None:
+        if isinstance(item, _End):
+            self.stage.finish(item.time)
+        else:
+            self.stage.offer(item)
 
     def stop(self) -> None:
         """Give up: leave the rest undone, keep what was committed."""
@@ -80,10 +102,9 @@ class Runner:
             try:
                 if self._error is not None:
                     pass  # the queue is still emptied, so that nobody waits for a place in it
-                elif isinstance(item, _End):
-                    self.stage.finish(item.time)
                 else:
-                    self.stage.offer(item)
+                    with self.cost.running():
+                        self._give(item)
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that feeds us
                 self._error = error
             if isinstance(item, _End):

@@ -10,17 +10,20 @@ from vagent.index import columns
 from vagent.index.columns import StageState, Status, now, to_json
 from vagent.index.database import Database
 
+_ROW = 110  # bytes that a row of evidence takes beside its texts, with its places in the indexes
+_VECTOR = 90  # the same of a vector
+
 
 @dataclass(frozen=True, slots=True)
 class Actual:
     """What one stage of indexing one video cost.
 
     Attributes:
-        preset: the preset it ran with.
+        preset: the preset it ran with, and a hash of all settings and engines that results depend on.
         machine: on what; a name that another machine of the same kind shares.
         video: row number of the video; None once it was removed.
         media_seconds: seconds of video that were worked through.
-        wall, cpu: seconds of time, and of processor time in all threads.
+        wall, cpu: seconds of time, and of processor time; of a stage of the decode pass those of its own thread.
         bytes: what the library grew by.
         at: when, as ISO 8601; filled in when stored.
     """
@@ -102,3 +105,15 @@ class Progress(Database):
             " WHERE (? IS NULL OR machine = ?) AND (? IS NULL OR preset = ?) ORDER BY id"
         )
         return self._read(lambda row: Actual(*row), sql, (machine, machine, preset, preset))
+
+    def footprint(self, video: int) -> dict[str, int]:
+        """About how many bytes of the library a video's evidence takes, by kind; and its ``vectors``, of which there is
+        a copy in the index of vectors."""
+        text = "length(CAST(text AS BLOB)) + length(CAST(extra AS BLOB)) + 2 * length(CAST(words AS BLOB))"
+        rows = self._rows(f"SELECT kind, sum({_ROW} + {text}) FROM evidence WHERE video = ? GROUP BY kind", (video,))
+        sql = (
+            f"SELECT sum({_VECTOR} + 2 * length(v.vector)) FROM vectors v JOIN evidence e ON e.id = v.evidence"
+            " WHERE e.video = ?"
+        )
+        ((vectors,),) = self._rows(sql, (video,))
+        return {**{kind: int(size) for kind, size in rows}, "vectors": int(vectors or 0)}

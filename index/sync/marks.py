@@ -50,11 +50,15 @@ class Marks:
     """What the mark of a video has to be for it to be up to date in this process.
 
     Args:
-        engines: the engines of this process, with the settings in force.
+        engines: the engines of this process, with the settings in force; or ``common`` of another process's marks, for
+            videos that are indexed there.
+
+    Attributes:
+        common: what is the same for all videos.
     """
 
-    def __init__(self, engines: Engines) -> None:
-        self._common = stage_fingerprint(*_common(engines))
+    def __init__(self, engines: Engines | str) -> None:
+        self.common = engines if isinstance(engines, str) else stage_fingerprint(*_common(engines))
 
     def of(self, path: str, beside: Beside | None = None) -> str:
         """The mark of a video that lies at a path.
@@ -63,7 +67,7 @@ class Marks:
             beside: the subtitle files of its folder; None: they are looked up.
         """
         folder, name = os.path.split(path)
-        return stage_fingerprint(self._common, (subtitle_files(folder) if beside is None else beside).of(name))
+        return stage_fingerprint(self.common, (subtitle_files(folder) if beside is None else beside).of(name))
 
 
 def subtitle_files(folder: str) -> Beside:
