@@ -125,6 +125,7 @@ class TextSettings(_Section):
     min_confidence: _Share
     detect_side: Annotated[int, Field(ge=64)]
     change: Annotated[float, Field(ge=0)]
+    every: Annotated[float, Field(ge=0)]
 
 
 class ObjectSettings(_Section):

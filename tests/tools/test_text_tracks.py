@@ -222,6 +222,26 @@ class TestWork:
         assert engine.detected == [False, True]
         assert engine.recognised == [title.text, first.text]
 
+    def test_a_scene_is_looked_at_now_and_then_where_that_is_enough(self) -> None:
+        engine = ScriptedEngine()
+        reader = TextReader(engine, SETTINGS.model_copy(update={"every": 4.0}), 1.0, moments := Moments())
+        clock = [line(f"tick {i}", CORNER) for i in range(14)]
+        shown = [[*([title] if 2 <= i < 9 else []), clock[i]] for i in range(14)]
+        frames = [(float(i), engine.frame(lines)) for i, lines in enumerate(shown)]
+        found = [s for s in read_all(reader, frames, 14.0, moments=moments) if s.text == title.text]
+        assert len(engine.detected) == 4
+        assert told(found) == [(title.text, 2, 9)]
+
+    def test_another_picture_is_looked_at_at_once(self) -> None:
+        engine = ScriptedEngine()
+        reader = TextReader(engine, SETTINGS.model_copy(update={"every": 10.0}), 1.0)
+        frames = [(float(i), engine.frame([title])) for i in range(4)]
+        dark = [(float(i), 255 - engine.frame([first])) for i in range(4, 8)]
+        for _, picture in dark:
+            picture[0, 0] = 0, len(engine.frames) - 1, 0
+        assert [text for text, *_ in told(read_all(reader, [*frames, *dark], 8.0))] == [title.text, first.text]
+        assert len(engine.detected) == 2
+
     def test_a_line_that_is_still_there_is_not_recognised_again(self) -> None:
         engine = ScriptedEngine()
         others = [line(f"Slide number {i}", THIRD) for i in range(5)]

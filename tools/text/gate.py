@@ -11,6 +11,7 @@ from vagent.tools.text import Box, Image
 
 _SIZE = 320, 180  # pixels of the small picture that frames are compared in
 _BLOCK = 10  # pixels of its blocks
+_MOST = 0.6  # part of the blocks that have changed in another picture
 _ROW = 32  # pixels of height of a patch
 _LONGEST = 960  # pixels of width of a patch, at most
 _FLAT = 12  # grey levels that an edge rises, at least
@@ -57,18 +58,33 @@ class FrameGate:
 
     def changed(self, image: Image) -> bool:
         """True for the first frame and for one that differs somewhere; that frame is then the one to compare with."""
-        import cv2
-
-        small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
-        current: NDArray[np.uint8] = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        if self.last is not None:
-            difference = cv2.absdiff(current, self.last)
-            height, width = difference.shape
-            blocks = difference.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).mean(axis=(1, 3))
-            if float(blocks.max()) < self._change:
-                return False
+        current = _small(image)
+        if self.last is not None and float(_blocks(current, self.last).max()) < self._change:
+            return False
         self.last = current
         return True
+
+    def another(self, image: Image) -> bool:
+        """True where most of a frame is not as it was in the frame to compare with: after a cut, or a fast pan."""
+        if self.last is None:
+            return True
+        return float((_blocks(_small(image), self.last) >= self._change).mean()) > _MOST
+
+
+def _small(image: Image) -> NDArray[np.uint8]:
+    import cv2
+
+    small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _blocks(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean change of each block of two small pictures, grey levels."""
+    import cv2
+
+    height, width = one.shape
+    blocks = cv2.absdiff(one, other).reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float64)
 
 
 def patch(image: Image, box: Box) -> Patch | None:

@@ -20,6 +20,7 @@ __all__ = ["Moments", "TextReader", "TextSpan", "fold"]
 
 _SURE = 0.9  # confidence from which a line that stays is not read again
 _ATTEMPTS = 3  # times that an unsure line that stays is read
+_NEARLY = 0.99  # part of an interval that counts as the whole: samples jitter
 _FINE_EVERY = 30.0  # seconds after which a scene that never stands still is looked at finely
 _EXTRA = (6, 0.05), (4, 0.15), (2, 0.25), (0, 0.3)  # letters, and how much more confidence than the least they need
 _REVEAL = 1.0  # seconds in which text that goes on is one text being revealed, not one that was added to
@@ -60,10 +61,11 @@ class TextReader:
         self._engine = engine
         self._settings, self._interval = settings, interval
         self._least = settings.min_confidence
-        self._patience = max(interval, _PATIENCE) * 0.99
+        self._patience = max(interval, _PATIENCE) * _NEARLY
         self._gate = FrameGate(settings.change)
         self._moments = moments
         self._aspect = 16 / 9
+        self._every = settings.every * _NEARLY
         self._last: float | None = None
         self._fine = False
         self._last_fine = 0.0
@@ -110,12 +112,12 @@ class TextReader:
 
     def feed(self, time: float, image: Image) -> list[TextSpan]:
         """Take the sample shown at ``time`` seconds; returns what is over by now. One that is not later than the one
-        before is left out.
+        before is left out, and where the settings say so one that comes soon after it.
 
         Raises:
             EngineFailed: the engine broke.
         """
-        if self._last is not None and time <= self._last:
+        if self._last is not None and (time <= self._last or self._soon(time, self._last, image)):
             return []
         self._aspect = image.shape[1] / image.shape[0]
         changed = self._gate.changed(image)
@@ -133,6 +135,10 @@ class TextReader:
             self._moments.forget(time)
         self._last = time
         return self._settled(time)
+
+    def _soon(self, time: float, last: float, image: Image) -> bool:
+        """Whether a scene was looked at a moment ago: what came since then will still be there the next time."""
+        return time - last < self._every and not self._gate.another(image)
 
     def finish(self, time: float) -> list[TextSpan]:
         """Close everything at ``time`` seconds; the reader is then as new."""
