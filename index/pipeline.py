@@ -18,7 +18,7 @@ from vagent.index.pictures import Pictures
 from vagent.index.records import Evidence, Video
 from vagent.index.spending import Cost
 from vagent.index.stages import planned
-from vagent.index.stages.runner import Runner
+from vagent.index.stages.runner import Runner, stop
 from vagent.index.stages.stage import Stage
 from vagent.index.store import Store
 from vagent.index.summaries import refresh
@@ -146,7 +146,7 @@ class VideoIndexer:
         job.notices += found.problems
         chosen = found.chosen
         cues = chosen.cues if chosen else ()
-        if job.pending("subtitles", [[c.span.start, c.span.end, c.text] for c in cues]) is None:
+        if job.pending("subtitles", *subtitling.depends(found)) is None:
             return found
         rows = [
             Evidence(
@@ -204,8 +204,7 @@ class VideoIndexer:
             for runner in runners:
                 runner.finish(end)
         except BaseException:
-            for runner in runners:
-                runner.stop()
+            stop(runners)
             raise
         job.tell("scan", end)
         job.costs |= {runner.stage.name: runner.cost for runner in runners}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import Queue
+from queue import Empty, Queue
 from threading import Thread
 
 from vagent.index.spending import Cost
@@ -12,7 +14,16 @@ from vagent.index.stages.stage import Stage
 from vagent.tools.media import Audio, Frame
 from vagent.tools.speech import RATE
 
-_PATIENCE = 1.0  # seconds that giving up waits for the work in hand; its result would be thrown away
+_PATIENCE = 0.5  # seconds that giving up waits for the work in hand
+
+
+def stop(runners: Sequence[Runner]) -> None:
+    """Give up what all of them do, within moments: a model that is in the middle of something is left to itself."""
+    for runner in runners:
+        runner.give_up()
+    until = time.monotonic() + _PATIENCE
+    for runner in runners:
+        runner.wait(until)
 
 
 @dataclass(slots=True)
@@ -82,12 +93,18 @@ class Runner:
         else:
             self.stage.offer(item)
 
-    def stop(self) -> None:
-        """Give up: leave the rest undone, keep what was committed."""
-        if self._thread is not None and self._thread.is_alive():
-            self._error = self._error or InterruptedError()
-            self._queue.put(None)
-            self._thread.join(timeout=_PATIENCE)
+    def give_up(self) -> None:
+        """Leave the rest undone, keep what was committed. Does not wait, whatever the stage is doing."""
+        self._error = self._error or InterruptedError()
+        with suppress(Empty):
+            while True:
+                self._queue.get_nowait()
+        self._queue.put_nowait(None)
+
+    def wait(self, until: float) -> None:
+        """Wait for the work in hand, up to ``until`` on the monotonic clock: its result will be thrown away."""
+        if self._thread is not None:
+            self._thread.join(timeout=max(0.0, until - time.monotonic()))
 
     @staticmethod
     def _lead(item: Frame | Audio) -> float:
