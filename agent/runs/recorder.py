@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -98,10 +98,30 @@ class Made:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[_T]):
+    """Calls of one method whose outputs are wanted; see ``Calls.many``."""
+
+    seat: Seat
+    method: str
+    inputs: Sequence[Inputs]
+    shape: TypeAdapter[_T]
+    make: Callable[[list[int]], Sequence[_T]]
+    local: bool = False
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the calls, in order."""
+        return [self.seat.key(self.method, one) for one in self.inputs]
+
+
 class Calls(ABC):
     """What stands between the agent and its models."""
 
     @abstractmethod
+    def outputs(self, wanted: Wanted[_T]) -> list[_T]:
+        """The outputs of some calls, in order; see ``many``."""
+
     def many(
         self,
         seat: Seat,
@@ -124,6 +144,7 @@ class Calls(ABC):
             VagentError: what ``make`` raises.
             Unrecorded: a call that a saved run does not hold.
         """
+        return self.outputs(Wanted(seat, method, inputs, shape, make, local))
 
     def one(
         self,
@@ -155,43 +176,27 @@ class Recorder(Calls):
         self._fresh = fresh
         self._write_down = write_down
 
-    def many(
-        self,
-        seat: Seat,
-        method: str,
-        inputs: Sequence[Inputs],
-        shape: TypeAdapter[_T],
-        make: Callable[[list[int]], Sequence[_T]],
-        *,
-        local: bool = False,
-    ) -> list[_T]:
+    def outputs(self, wanted: Wanted[_T]) -> list[_T]:
         """See ``Calls``. A call alone waits for another thread that is making the same one."""
-        keys = [seat.key(method, one) for one in inputs]
-        cache = None if local else self.cache
+        keys = wanted.keys
+        cache = None if wanted.local else self.cache
         with cache.turn(keys[0]) if cache is not None and len(keys) == 1 else nullcontext():
-            found = {} if cache is None or self._fresh else _found(cache, keys, shape)
-            missing = [i for i, key in enumerate(keys) if key not in found]
-            made = self._make(seat, method, [keys[i] for i in missing], lambda: make(missing), cache, shape)
-        told = seat.tell(notice for kept, _ in found.values() for notice in kept.notices)
+            found = {} if cache is None or self._fresh else _found(cache, keys, wanted.shape)
+            made = self._make(wanted, {i: key for i, key in enumerate(keys) if key not in found}, cache)
+        told = wanted.seat.tell(notice for kept, _ in found.values() for notice in kept.notices)
         for key in dict.fromkeys(key for key in keys if key in found):
             self._note(found[key][0], cached=True, notices=told)
             told = ()
         return [found[key][1] if key in found else made[key] for key in keys]
 
-    def _make(
-        self,
-        seat: Seat,
-        method: str,
-        keys: Sequence[str],
-        make: Callable[[], Sequence[_T]],
-        cache: CallCache | None,
-        shape: TypeAdapter[_T],
-    ) -> dict[str, _T]:
-        if not keys:
+    def _make(self, wanted: Wanted[_T], missing: Mapping[int, str], cache: CallCache | None) -> dict[str, _T]:
+        """Make the calls that have to be made, given as keys by position, and keep what came of them by key."""
+        if not missing:
             return {}
+        seat, method, keys = wanted.seat, wanted.method, list(missing.values())
         started = perf_counter()
         try:
-            outputs = make()
+            outputs = wanted.make(list(missing))
         except VagentError as error:
             seconds, told = (perf_counter() - started) / len(keys), seat.tell(seat.heard())
             for key in keys:
@@ -200,7 +205,7 @@ class Recorder(Calls):
         seconds, told = (perf_counter() - started) / len(keys), seat.tell(seat.heard())
         heard = tuple(seat.heard())
         kept = [
-            Kept(key, seat.revision, method, shape.dump_python(output, mode="json"), seconds, heard)
+            Kept(key, seat.revision, method, wanted.shape.dump_python(output, mode="json"), seconds, heard)
             for key, output in zip(keys, outputs, strict=True)
         ]
         for call in kept:
@@ -238,32 +243,23 @@ class Player(Calls):
         for call in made:
             self._made[call.key].append(call)
 
-    def many(
-        self,
-        seat: Seat,
-        method: str,
-        inputs: Sequence[Inputs],
-        shape: TypeAdapter[_T],
-        make: Callable[[list[int]], Sequence[_T]],
-        *,
-        local: bool = False,
-    ) -> list[_T]:
+    def outputs(self, wanted: Wanted[_T]) -> list[_T]:
         """See ``Calls``. The same call gives what it gave the first time, then the second, and so on."""
-        calls = [self._next(seat, method, one) for one in inputs]
+        calls = [self._next(wanted, key) for key in wanted.keys]
         for call in calls:
-            seat.tell(call.notices)
+            wanted.seat.tell(call.notices)
             if call.failure is not None:
                 raise call.failure.error()
         try:
-            return [shape.validate_python(call.output) for call in calls]
+            return [wanted.shape.validate_python(call.output) for call in calls]
         except ValidationError as error:
-            where = f"{method} of {seat.revision}"
+            where = f"{wanted.method} of {wanted.seat.revision}"
             raise LibraryCorruptError("an output of the saved run cannot be read", where) from error
 
-    def _next(self, seat: Seat, method: str, inputs: Inputs) -> Made:
-        queue = self._made.get(seat.key(method, inputs))
+    def _next(self, wanted: Wanted[Any], key: str) -> Made:
+        queue = self._made.get(key)
         if not queue:
-            call = f"{method} of {seat.revision}"
+            call = f"{wanted.method} of {wanted.seat.revision}"
             self.missed = self.missed or call
             raise Unrecorded(call)
         self.played += 1
