@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from vagent.agent.language.values import ValueType
 from vagent.agent.language.words import stem
@@ -28,32 +28,11 @@ AnswerType = (
         "free",
     ]
 )
-
 """What an answer has to be: a value that can be recognised, or something freer."""
 
-STRICT: frozenset[AnswerType] = frozenset(
-    (
-        "money",
-        "date",
-        "year",
-        "month",
-        "weekday",
-        "clock",
-        "duration",
-        "age",
-        "measure",
-        "percent",
-        "colour",
-        "url",
-        "email",
-        "phone",
-        "code",
-        "number",
-        "person",
-        "named",
-        "length",
-    )
-)
+STRICT: frozenset[AnswerType] = frozenset(get_args(ValueType)) - {"introduced", "full_name", "proper"} | {
+    *("person", "named", "length")
+}
 """Types whose values can be recognised: without one in the evidence there is no answer."""
 
 _TYPES: tuple[tuple[AnswerType, str], ...] = (

@@ -40,12 +40,6 @@ def settings(endpoint: str | None, **values: Any) -> Settings:
 
 
 @pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with serving() as found:
-        yield found
-
-
-@pytest.fixture
 def engine(server: OpenAIServer) -> Iterator[OpenAIVideoLLM]:
     made = OpenAIVideoLLM(settings(server.url))
     yield made

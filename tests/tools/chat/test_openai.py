@@ -41,12 +41,6 @@ def settings(endpoint: str | None, **values: Any) -> Settings:
 
 
 @pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with serving() as found:
-        yield found
-
-
-@pytest.fixture
 def engine(server: OpenAIServer) -> Iterator[OpenAIChat]:
     made = OpenAIChat(settings(server.url))
     yield made
