@@ -217,6 +217,9 @@ class SearchSettings(_Section):
     neighbour: _Share
     exact_vectors: _Count
     vectors: Literal["faiss", "milvus"]
+    milvus_uri: str | None
+    milvus_token: str
+    milvus_timeout: _Positive
 
 
 class SummarySettings(_Section):

@@ -77,17 +77,47 @@ class VectorRows(Database):
         Args:
             after: only vectors with a higher row number (see ``VectorState.last``).
         """
+        for _, evidence, vectors in self.vector_rows(model, after=after):
+            yield evidence, vectors
+
+    def vector_rows(self, model: str, *, after: int = 0, batch: int = _BATCH) -> Iterator[tuple[Ids, Ids, Vectors]]:
+        """As ``vectors``, with the row numbers before them; neither they nor evidence ids are ever given again.
+
+        Args:
+            batch: vectors read at once.
+        """
         sql = (
             "SELECT v.id, v.evidence, v.vector FROM vectors v JOIN embedding_models m ON m.id = v.model"
             " WHERE m.name = ? AND v.id > ? ORDER BY v.id LIMIT ?"
         )
-        while rows := self._rows(sql, (model, after, _BATCH)):
+        while rows := self._rows(sql, (model, after, batch)):
             after = rows[-1][0]
-            try:
-                flat = np.frombuffer(b"".join(row[2] for row in rows), np.float16).astype(np.float32)
-                yield np.array([row[1] for row in rows], np.int64), flat.reshape(len(rows), -1)
-            except (ValueError, TypeError) as error:
-                raise self._corrupt(f"a vector has the wrong length: {error}") from error
+            numbers = np.array([row[:2] for row in rows], np.int64)
+            yield numbers[:, 0], numbers[:, 1], self._matrix([row[2] for row in rows])
+
+    def vector_numbers(self, model: str) -> Ids:
+        """The row numbers of all vectors of a model, ascending."""
+        sql = "SELECT v.id FROM vectors v JOIN embedding_models m ON m.id = v.model WHERE m.name = ? ORDER BY v.id"
+        rows = self._rows(sql, (model,))
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def vectors_at(self, numbers: Ids) -> Vectors:
+        """The vectors with some row numbers, in their order, shape (n, dimension)."""
+        sql = "SELECT vector FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        return self._matrix([row[0] for row in self._rows(sql, (to_json(numbers.tolist()),))])
+
+    def live_vectors(self, numbers: Ids) -> Ids:
+        """Those of some row numbers of vectors that are still there, ascending."""
+        sql = "SELECT id FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        rows = self._rows(sql, (to_json(numbers.tolist()),))
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def _matrix(self, blobs: Sequence[bytes]) -> Vectors:
+        try:
+            flat = np.frombuffer(b"".join(blobs), np.float16).astype(np.float32)
+            return flat.reshape(len(blobs), -1)
+        except (ValueError, TypeError) as error:
+            raise self._corrupt(f"a vector has the wrong length: {error}") from error
 
     def vectors_of(self, model: str, ids: Sequence[int]) -> dict[int, Vectors]:
         """The vectors that the model has of some evidence, by its id."""

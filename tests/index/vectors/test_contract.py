@@ -19,7 +19,7 @@ from vagent.index import vectors as module
 from vagent.index.store import Store
 from vagent.index.vectors import VectorIndex, open_index
 
-IMPLEMENTATIONS = ["faiss"]
+IMPLEMENTATIONS = ["faiss", "milvus"]
 
 Opener = Callable[..., VectorIndex]
 
