@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from vagent.configs import Settings
 from vagent.errors import VagentError
@@ -14,7 +14,7 @@ from vagent.index.store import Store
 from vagent.index.sync.matching import (
     Match,
     match,
-    prove_alone,
+    proves_alone,
     rates,
     sound_offset,
     sounds_alike,
@@ -23,8 +23,10 @@ from vagent.index.sync.prints import Print
 from vagent.index.sync.proposals import Likeness
 from vagent.index.sync.refining import by_cuts
 from vagent.index.sync.sampling import Looks, looks, loudness
-from vagent.tools.media import MediaInfo
+from vagent.index.sync.verifying import Verdict, verify_pictures, verify_sound
+from vagent.tools.media import MediaInfo, Track
 from vagent.tools.media.probe import pick
+from vagent.tools.time import Span, format_time
 
 _log = logging.getLogger("vagent.index.sync.lookalikes")
 
@@ -32,6 +34,7 @@ SHORTEST = 10.0
 """Seconds of the shortest file that is compared: to index a shorter one costs less than to be wrong about it."""
 
 _TOGETHER = 64  # videos whose prints are in memory at once
+_NAMED = 3  # stretches that differ that are told
 _SNAP = 0.02  # seconds below which an offset is none: half a frame
 
 
@@ -97,9 +100,10 @@ class Lookalikes:
         related = None
         for video, found in matches:
             like = self._confirmed(info, video, found) if found.whole else None
-            if like is not None:
+            if isinstance(like, Likeness):
                 return Found(like)
-            related = related or f"{found.share:.0%} of its pictures are those of {video.path}: another cut of it?"
+            why = f", but {like}" if like else ""
+            related = related or f"{found.share:.0%} of its pictures are those of {video.path}{why}: another cut of it?"
         return Found(None, related)
 
     def _prints(self, videos: dict[int, Video]) -> Iterator[tuple[Video, Print]]:
@@ -110,31 +114,55 @@ class Lookalikes:
                 if number in found:
                     yield videos[number], Print.from_bytes("pictures", found[number])
 
-    def _confirmed(self, info: MediaInfo, video: Video, found: Match) -> Likeness | None:
-        """Whether the sound agrees with the pictures, and the exact offset. A film dubbed is another: what is said in
-        it was indexed."""
-        heard = self._sound(info, video, found)
-        if heard is None and not prove_alone(found):
-            return None
-        if heard is not None and not sounds_alike(heard[1]):
-            _log.info("%s looks like %s, but sounds otherwise (%.2f)", info.path, video.path, heard[1])
-            return None
-        guess = found if heard is None else found.moved(heard[0])
+    def _confirmed(self, info: MediaInfo, video: Video, found: Match) -> Likeness | str:
+        """Whether the sound agrees with the pictures, all the way, and the exact offset; or where they are apart. A
+        film dubbed is another: what is said in it was indexed."""
+        sounds = self._sound(info, video, found)
+        if sounds is not None and not sounds_alike(sounds[1]):
+            _log.info("%s looks like %s, but sounds otherwise (%.2f)", info.path, video.path, sounds[1])
+            return "it sounds otherwise"
+        guess = found if sounds is None else found.moved(sounds[0])
         cuts = [shot.span.start for shot in self.store.shots(video.id) if shot.start_kind == "cut"]
-        exact = by_cuts(info, self.settings, cuts, guess)
-        offset = exact if exact is not None else guess.offset
-        if found.rate == 1.0 and abs(offset) < _SNAP:
-            offset = 0.0
-        sound = None if heard is None else round(heard[1], 3)
-        return Likeness(video.id, found.rate, round(offset, 3), round(found.share, 3), sound)
+        cut = by_cuts(info, self.settings, cuts, guess)
+        exact = guess if cut is None else guess.moved(cut)
+        seen = self._verified(info, video, exact, sure=cut is not None or sounds is not None)
+        if seen.apart:
+            return f"it is another from {_listed(seen.apart)}"
+        if sounds is None and not proves_alone(seen.share, seen.scenes):
+            return "its pictures alone do not prove more"
+        offset = 0.0 if found.rate == 1.0 and abs(exact.offset) < _SNAP else exact.offset
+        sound = None if sounds is None else round(sounds[1], 3)
+        return Likeness(video.id, found.rate, round(offset, 3), round(seen.share, 3), sound)
 
-    def _sound(self, info: MediaInfo, video: Video, found: Match) -> tuple[float, float] | None:
-        """Where the sound of the video is found in the file, and how alike it is; None where there is too little."""
+    def _verified(self, info: MediaInfo, video: Video, found: Match, *, sure: bool) -> Verdict:
+        """A close look at all of both films."""
+        track = pick(info, "video", index=self.settings.media.video_track)
+        assert track is not None
+        stored = Print.from_bytes("pictures", self.store.prints_of("pictures", [video.id])[video.id])
+        seen = verify_pictures(info, track, self.settings, stored, found, exact=sure)
+        sound, levels = self._heard(info, video)
+        if seen.apart or sound is None or levels is None:
+            return seen
+        return replace(seen, apart=verify_sound(info, sound, self.settings, levels, found))
+
+    def _heard(self, info: MediaInfo, video: Video) -> tuple[Track | None, Print | None]:
+        """The track of the new file's sound, and the levels of the video's."""
         media = self.settings.media
         track = pick(info, "audio", index=media.audio_track, language=media.audio_language)
         stored = self.store.prints_of("loudness", [video.id]).get(video.id)
+        return track, None if stored is None else Print.from_bytes("loudness", stored)
+
+    def _sound(self, info: MediaInfo, video: Video, found: Match) -> tuple[float, float] | None:
+        """Where the sound of the video is found in the file, and how alike it is; None where there is too little."""
+        track, stored = self._heard(info, video)
         if (track is None) != (stored is None):
             return found.offset, -math.inf  # one of them is silent
         if track is None or stored is None:
             return None
-        return sound_offset(loudness(info, track, self.settings), Print.from_bytes("loudness", stored), found)
+        return sound_offset(loudness(info, track, self.settings), stored, found)
+
+
+def _listed(spans: Sequence[Span]) -> str:
+    told = [f"{format_time(span.start)} to {format_time(span.end)}" for span in spans[:_NAMED]]
+    more = len(spans) - len(told)
+    return ", ".join(told) + (f" and in {more} more places" if more else "")

@@ -28,7 +28,9 @@ SURE_SHARE = 0.85
 RELATED = 0.3
 """Part from which two films have something to do with each other."""
 
-_ALIKE = 16  # bits in which the hashes of one picture may differ; two pictures differ in about 32
+ALIKE = 0.2
+"""Part of the sure bits in which the hashes of one picture may differ; those of two pictures differ in about half."""
+
 _STEP = 0.5  # seconds between two offsets that are tried
 _LONGEST_RUN = 4  # pictures in a row that may be missing
 _LEAST = 8  # pictures compared; fewer prove nothing
@@ -102,51 +104,57 @@ def match(found: Looks, duration: float, stored: Print, old: float) -> Match | N
 
 def _match(found: Looks, duration: float, stored: Print, rate: float) -> Match | None:
     offset, _ = _best_offset(found, duration, stored, rate)
-    near, counted = _nearest(found, stored, rate, offset)
+    near, counted = nearest(found, stored, rate, offset)
     near, hashes = near[counted], found.hashes[counted]
     if len(near) < _LEAST:
         return None
-    there = near <= _ALIKE
+    there = near <= ALIKE
     longest = max((sum(1 for _ in run) for same, run in groupby(there) if not same), default=0)
     share = float(there.mean())
-    scenes = _scenes(hashes[there])
+    different = scenes(hashes[there])
     compared = len(near) / len(found.times)
     whole = share >= (SHARE if rate == 1.0 else SURE_SHARE) and longest <= _LONGEST_RUN and compared >= SHARE
-    return Match(rate, offset, share, whole, scenes)
+    return Match(rate, offset, share, whole, different)
 
 
-def prove_alone(found: Match) -> bool:
-    """Whether the pictures alone prove that two films are one: those of a camera that never moves do not."""
-    return found.scenes >= _SCENES and found.share >= SURE_SHARE
+def proves_alone(share: float, scenes: int) -> bool:
+    """Whether the pictures alone prove that two films are one: those of a camera that never moves do not.
+
+    Args:
+        share: part of the pictures that are the same.
+        scenes: how many different ones are among them.
+    """
+    return scenes >= _SCENES and share >= SURE_SHARE
 
 
 def _best_offset(found: Looks, duration: float, stored: Print, rate: float) -> tuple[float, float]:
     """The offset at which most pictures are found, and their part of all that can be compared."""
     steps = round(reach(duration) / _STEP)
     offsets = _STEP * np.arange(-steps, steps + 1)
-    near, counted = _nearest(found, stored, rate, offsets[:, None])
-    alike = counted & (near <= _ALIKE)
+    near, counted = nearest(found, stored, rate, offsets[:, None])
+    alike = counted & (near <= ALIKE)
     number = alike.sum(axis=1)
     # Where several offsets find as many, that with the nearest pictures, then the smallest one.
-    bits = np.where(alike, near, 0).sum(axis=1) / (64.0 * len(found.times) + 1.0)
+    bits = np.where(alike, near, 0).sum(axis=1) / (len(found.times) + 1.0)
     best = int(np.lexsort((np.abs(offsets), bits - number))[0])
     return float(offsets[best]), float(number[best]) / max(1, int(counted[best].sum()))
 
 
-def _nearest(
+def nearest(
     found: Looks, stored: Print, rate: float, offset: float | NDArray[np.floating[Any]]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """How far each picture is from what the old film shows at that time, and which can be compared at all."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """How far each picture is from what the old film shows at that time, and which can be compared at all; see
+    ``distance``."""
     places = ((found.times - offset) / rate - stored.start) / stored.step
     before = np.floor(places).astype(int)
     last = len(stored.values) - 1
     one = np.asarray(stored.values[np.clip(before, 0, last)], np.uint64)
     other = np.asarray(stored.values[np.clip(before + 1, 0, last)], np.uint64)
-    near = np.minimum(distance(found.hashes, one), distance(found.hashes, other))
+    near = np.minimum(distance(found.hashes, one, found.sure), distance(found.hashes, other, found.sure))
     return near, (before >= 0) & (before <= last) & ((one != 0) | (other != 0))
 
 
-def _scenes(hashes: NDArray[np.uint64]) -> int:
+def scenes(hashes: NDArray[np.uint64]) -> int:
     """How many different pictures there are, up to the number that is enough."""
     chosen: list[np.uint64] = []
     for value in hashes:

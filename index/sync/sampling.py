@@ -6,7 +6,7 @@ and one picture each. Short videos, which have few of them, are decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vagent.configs import Settings
 from vagent.errors import MediaError
-from vagent.index.sync.prints import LEVEL_STEP, Hashes, Levels, levels, picture_hash
+from vagent.index.sync.prints import LEVEL_STEP, Hashes, Levels, levels, picture_bits
 from vagent.tools.media import Audio, Frame, MediaInfo, Track
 from vagent.tools.media.frames import Pictures
 from vagent.tools.media.opening import opened, prepare
@@ -25,25 +25,39 @@ from vagent.tools.speech import RATE
 _MOST = 600  # pictures of a film
 _CLOSEST = 1.0  # seconds between two of them
 _ENDS = 60.0  # seconds at either end of which more are taken
-_DECODED = 120.0  # seconds; what is shorter is decoded
+DECODED = 120.0
+"""Seconds; what is shorter is decoded."""
+_FEW, _FEW_DECODED = 24, 900.0  # key frames of a film below which it is decoded all the same, and its length at most
 _PACKETS = 400  # packets of all tracks read after a seek in search of a key frame
 _WINDOWS, _WINDOW = 24, 10.0  # stretches of sound that are heard, and seconds of each
 _SEEKABLE = ("mov", "matroska")  # containers in which going to a place costs nothing
 
 
+_Look = tuple[float, tuple[np.uint64, np.uint64]]  # when a picture is shown, its hash and the bits of it that are sure
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Looks:
-    """Pictures of a film: when they are shown, seconds, and their hashes; only those that tell something."""
+    """Pictures of a film: when they are shown, seconds, their hashes, and which bits of these are sure; only those that
+    tell something."""
 
     times: NDArray[np.float64]
     hashes: Hashes
+    sure: Hashes
+
+    @classmethod
+    def of(cls, found: Sequence[_Look]) -> Looks:
+        """From pictures in order of time."""
+        told = [one for one in found if one[1][0]]
+        bits = np.array([one for _, one in told], np.uint64).reshape(-1, 2)
+        return cls(np.array([time for time, _ in told], np.float64), bits[:, 0], bits[:, 1])
 
     def some(self, count: int) -> Looks:
         """About so many of them, spread evenly."""
         if len(self.times) <= count:
             return self
         chosen = np.linspace(0, len(self.times) - 1, count).round().astype(int)
-        return Looks(self.times[chosen], self.hashes[chosen])
+        return Looks(self.times[chosen], self.hashes[chosen], self.sure[chosen])
 
 
 def looks(info: MediaInfo, track: Track, settings: Settings) -> Looks:
@@ -54,14 +68,21 @@ def looks(info: MediaInfo, track: Track, settings: Settings) -> Looks:
     """
     duration = info.duration or 0.0
     every = max(_CLOSEST, duration / _MOST)
-    if duration <= _DECODED:
+    if duration <= DECODED:
+        return Looks.of(_decoded(info, track, settings, every))
+    found = _key_frames(info, track, _places(duration, every))
+    if len(found) < duration / every / 4 and not seekable(info):
+        found = _passed(info, track, every)
+    if len(found) < _FEW and duration <= _FEW_DECODED:
         found = _decoded(info, track, settings, every)
-    else:
-        found = _key_frames(info, track, every)
-        if len(found) < duration / every / 4 and not seekable(info):
-            found = _passed(info, track, every)
-    pairs = [(time, value) for time, value in found if value]
-    return Looks(np.array([t for t, _ in pairs], np.float64), np.array([h for _, h in pairs], np.uint64))
+    return Looks.of(found)
+
+
+def all_key_frames(info: MediaInfo, track: Track) -> Looks:
+    """All key frames of a film; of two within a second one at least."""
+    if not seekable(info):
+        return Looks.of(_passed(info, track, 0.0))
+    return Looks.of(_key_frames(info, track, np.arange(0.0, info.duration or 0.0, _CLOSEST).tolist()))
 
 
 def seekable(info: MediaInfo) -> bool:
@@ -73,9 +94,9 @@ def loudness(info: MediaInfo, track: Track, settings: Settings) -> list[tuple[fl
     """Stretches of sound spread over a film: when each begins, and its levels (see ``prints.levels``)."""
     duration = info.duration or 0.0
     if duration <= _WINDOWS * _WINDOW or not seekable(info):
-        return [(0.0, _heard(info, track, settings, 0.0, duration + 1.0))]
+        return [(0.0, heard(info, track, settings, 0.0, duration + 1.0))]
     starts = np.linspace(0.0, duration - _WINDOW, _WINDOWS)
-    return [(float(s), _heard(info, track, settings, float(s), _WINDOW)) for s in starts.round(1)]
+    return [(float(s), heard(info, track, settings, float(s), _WINDOW)) for s in starts.round(1)]
 
 
 def frames(info: MediaInfo, track: Track, settings: Settings, start: float, end: float) -> Iterator[Frame]:
@@ -87,48 +108,53 @@ def frames(info: MediaInfo, track: Track, settings: Settings, start: float, end:
             yield item
 
 
-def _heard(info: MediaInfo, track: Track, settings: Settings, start: float, length: float) -> Levels:
-    parts: list[NDArray[np.int16]] = []
-    wanted = round(length / LEVEL_STEP) * round(RATE * LEVEL_STEP)
+def heard(info: MediaInfo, track: Track, settings: Settings, start: float, length: float) -> Levels:
+    """The levels of a stretch of sound."""
+    parts: list[Levels] = []
+    rest, wanted = np.zeros(0, np.int16), round(length / LEVEL_STEP)
+    block = round(RATE * LEVEL_STEP)
     for item in read(info, settings, video=None, audio=track, start=start):
         if isinstance(item, Audio):
-            parts.append(item.samples)
-            wanted -= len(item.samples)
+            together = np.concatenate([rest, item.samples])
+            whole = len(together) // block * block
+            parts.append(levels(together[:whole]))
+            rest = together[whole:]
+            wanted -= len(parts[-1])
             if wanted <= 0:
                 break
-    return levels(np.concatenate(parts)) if parts else np.zeros(0, np.uint8)
+    return np.concatenate(parts) if parts else np.zeros(0, np.uint8)
 
 
-def _decoded(info: MediaInfo, track: Track, settings: Settings, every: float) -> list[tuple[float, np.uint64]]:
-    found: list[tuple[float, np.uint64]] = []
+def _decoded(info: MediaInfo, track: Track, settings: Settings, every: float) -> list[_Look]:
+    found: list[_Look] = []
     for frame in frames(info, track, settings, 0.0, float("inf")):
         if not found or frame.time >= found[-1][0] + every:
-            found.append((frame.time, picture_hash(frame.signature, track.rotation)))
+            found.append((frame.time, picture_bits(frame.signature, track.rotation)))
     return found
 
 
-def _key_frames(info: MediaInfo, track: Track, every: float) -> list[tuple[float, np.uint64]]:
-    """One picture at each of many places; where two places share a key frame it is taken once."""
+def _key_frames(info: MediaInfo, track: Track, places: Sequence[float]) -> list[_Look]:
+    """One picture at each of many places; where two places share a key frame it is decoded once."""
     from av.error import FFmpegError
 
-    found: dict[float, np.uint64] = {}
+    found: dict[int, _Look] = {}
     with opened(info.path) as container:
         stream: Any = container.streams[track.index]
         only_keys(stream)
         pictures = Pictures(stream.sample_aspect_ratio)
         base = float(stream.time_base or 0)
-        for place in _places(info.duration or 0.0, every):
+        for place in places:
             try:
-                container.seek(round((float(place) + info.offset) / base), stream=stream)
-                frame = _next(container, stream)
+                container.seek(round((place + info.offset) / base), stream=stream)
+                packet = _next(container, stream)
+                if packet is None or packet.pts in found:
+                    continue
+                frame = _alone(stream, packet)
             except (FFmpegError, OverflowError, ValueError):
                 continue  # damage, or no way to get there: the place has no sample
-            if frame is None or frame.pts is None:
-                continue
-            time = frame.pts * base - info.offset
-            if time not in found:
-                found[time] = _hash(pictures, frame, track)
-    return sorted(found.items())
+            if frame is not None:
+                found[packet.pts] = packet.pts * base - info.offset, _bits(pictures, frame, track)
+    return sorted(found.values())
 
 
 def _places(duration: float, every: float) -> list[float]:
@@ -138,11 +164,11 @@ def _places(duration: float, every: float) -> list[float]:
     return sorted({round(float(place), 3) for place in (*ends, *whole, *(duration - 1.0 - ends)) if place >= 0})
 
 
-def _passed(info: MediaInfo, track: Track, every: float) -> list[tuple[float, np.uint64]]:
+def _passed(info: MediaInfo, track: Track, every: float) -> list[_Look]:
     """The key frames of a file that can only be read through."""
     from av.error import FFmpegError
 
-    found: list[tuple[float, np.uint64]] = []
+    found: list[_Look] = []
     with opened(info.path) as container:
         stream: Any = container.streams[track.index]
         only_keys(stream)
@@ -157,7 +183,7 @@ def _passed(info: MediaInfo, track: Track, every: float) -> list[tuple[float, np
                     continue
                 frame = _alone(stream, packet)
                 if frame is not None:
-                    found.append((time, _hash(pictures, frame, track)))
+                    found.append((time, _bits(pictures, frame, track)))
         except FFmpegError:
             return found  # what lies behind the damage has no samples
     return found
@@ -170,12 +196,10 @@ def only_keys(stream: Any) -> None:
 
 
 def _next(container: Any, stream: Any) -> Any | None:
-    """The first key frame from here on."""
+    """The first packet of a key frame from here on."""
     for count, packet in enumerate(container.demux(stream)):
         if packet.pts is not None and packet.is_keyframe:
-            frame = _alone(stream, packet)
-            if frame is not None:
-                return frame
+            return packet
         if count > _PACKETS:
             return None
     return None
@@ -189,8 +213,8 @@ def _alone(stream: Any, packet: Any) -> Any | None:
     return shown[0] if shown else None
 
 
-def _hash(pictures: Pictures, frame: Any, track: Track) -> np.uint64:
+def _bits(pictures: Pictures, frame: Any, track: Track) -> tuple[np.uint64, np.uint64]:
     try:
-        return picture_hash(pictures.signature(frame), track.rotation)
+        return picture_bits(pictures.signature(frame), track.rotation)
     except MediaError:  # its pixels cannot be converted
-        return np.uint64(0)
+        return np.uint64(0), np.uint64(0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vagent.index.sync.matching import RATES, Match, match, prove_alone, rates, reach, sound_offset, sounds_alike
+from vagent.index.sync.matching import RATES, Match, match, proves_alone, rates, reach, sound_offset, sounds_alike
 from vagent.index.sync.prints import Print
 from vagent.index.sync.sampling import Looks
 
@@ -38,7 +38,12 @@ def seen(hashes: np.ndarray, every: float, *, rate: float = 1.0, offset: float =
     old = old[old < len(hashes)]
     values = hashes[old.astype(int)]
     keep = values != 0
-    return Looks(rate * old[keep] + offset, values[keep])
+    return every_bit(rate * old[keep] + offset, values[keep])
+
+
+def every_bit(times: np.ndarray, hashes: np.ndarray) -> Looks:
+    """Pictures of which every bit is sure."""
+    return Looks(times, hashes, np.full(len(hashes), ~np.uint64(0), np.uint64))
 
 
 def lay(found: Looks, duration: float, stored: np.ndarray) -> Match | None:
@@ -54,8 +59,8 @@ def test_a_film_is_found_at_any_offset_and_with_noise(
     offset = round(0.9 * part * reach(seconds), 2)
     shown = seen(noisy(stored, seed, bits), min(every, seconds / 24), offset=offset, seed=seed)
     keep = shown.times >= 0
-    found = lay(Looks(shown.times[keep], shown.hashes[keep]), seconds + offset, stored)
-    assert found is not None and found.whole and prove_alone(found)
+    found = lay(every_bit(shown.times[keep], shown.hashes[keep]), seconds + offset, stored)
+    assert found is not None and found.whole and proves_alone(found.share, found.scenes)
     assert found.rate == 1.0 or abs(found.rate - 1.0) * seconds < 5.0
     assert abs(found.rate * seconds / 2 + found.offset - seconds / 2 - offset) <= 2.0
 
@@ -68,7 +73,7 @@ def test_a_film_is_found_at_the_speeds_of_film_and_television(
     stored = film(seed, seconds)
     shown = seen(noisy(stored, seed, 6), seconds / 400, rate=rate, offset=offset, seed=seed)
     keep = shown.times >= 0
-    found = lay(Looks(shown.times[keep], shown.hashes[keep]), rate * seconds + offset, stored)
+    found = lay(every_bit(shown.times[keep], shown.hashes[keep]), rate * seconds + offset, stored)
     assert found is not None and found.whole
     for at in (0.0, float(seconds)):
         assert abs(found.rate * at + found.offset - rate * at - offset) <= 2.5
@@ -102,7 +107,7 @@ def test_one_opening_does_not_make_two_episodes_one(seed: int, seconds: int, par
 def test_a_camera_that_never_moves_proves_nothing_by_its_pictures() -> None:
     still = np.full(600, 0x123456789ABCDEF1, np.uint64)
     found = lay(seen(still, 2.0), 600, still)
-    assert found is not None and found.whole and not prove_alone(found)
+    assert found is not None and found.whole and not proves_alone(found.share, found.scenes)
 
 
 def test_pictures_that_tell_nothing_are_left_out() -> None:

@@ -17,7 +17,7 @@ from tests.index.sync.films import FPS, length, library, pictures, scenes, sound
 from vagent import configs
 from vagent.errors import LibraryCorruptError
 from vagent.index.store import Store
-from vagent.index.sync.prints import Kind, Print, distance, levels, picture_hash
+from vagent.index.sync.prints import Kind, Print, distance, levels, picture_bits, picture_hash
 from vagent.index.sync.sampling import looks, loudness
 from vagent.tools.media.probe import pick, probe
 
@@ -30,9 +30,14 @@ def signature(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(planes.transpose(2, 0, 1))
 
 
+def bits(different: np.ndarray) -> np.ndarray:
+    """How many bits of all a distance is."""
+    return np.round(different * 63).astype(int)
+
+
 def apart(one: np.ndarray, other: np.ndarray, rotation: int = 0) -> int:
     hashes = np.array([picture_hash(signature(one)), picture_hash(signature(other), rotation)], np.uint64)
-    return int(distance(hashes[:1], hashes[1:])[0])
+    return int(bits(distance(hashes[:1], hashes[1:]))[0])
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,20 @@ def test_another_picture_is_another(shown: list[np.ndarray]) -> None:
     assert min(found) >= 20
 
 
+def test_the_sure_bits_are_forty_and_stand_noise_better(shown: list[np.ndarray]) -> None:
+    chance = np.random.default_rng(1)
+    for image in shown:
+        value, sure = picture_bits(signature(image))
+        assert value == picture_hash(signature(image))
+        assert int(np.bitwise_count(sure)) == 40 and not sure & np.uint64(1)
+        noisy = [np.clip(image + chance.normal(0, 40, image.shape), 0, 255).astype(np.uint8) for _ in range(8)]
+        hashes = np.array([picture_hash(signature(one)) for one in noisy], np.uint64)
+        known = np.full(8, value, np.uint64)
+        wrong = distance(known, hashes, np.full(8, sure, np.uint64))
+        assert wrong.max() <= 0.1
+        assert wrong.sum() <= distance(known, hashes).sum()
+
+
 def test_a_picture_of_nothing_tells_nothing() -> None:
     for grey in (0, 16, 128, 255):
         assert picture_hash(signature(np.full((90, 160, 3), grey, np.uint8))) == 0
@@ -64,7 +83,7 @@ def test_a_picture_of_nothing_tells_nothing() -> None:
     spot[40:50, 70:90] = 255
     assert picture_hash(signature(spot)) == 0
     nothing = np.zeros(1, np.uint64)
-    assert distance(nothing, nothing)[0] == 64
+    assert distance(nothing, nothing)[0] == 1.0
 
 
 def test_levels_grow_with_loudness_and_not_with_phase() -> None:
@@ -113,7 +132,7 @@ def test_indexing_leaves_a_hash_a_second_and_ten_levels(film: Path, tmp_path: Pa
     times = [min(second * FPS, len(frames) - 1) for second in range(len(seen.values))]
     expected = np.array([picture_hash(signature(frames[at])) for at in times], np.uint64)
     assert len(seen.values) - length(FILM) == pytest.approx(0.5, abs=0.6)
-    assert distance(seen.values.astype(np.uint64), expected).max() <= 10
+    assert bits(distance(seen.values.astype(np.uint64), expected)).max() <= 10
     wanted = levels(sound(FILM))
     assert abs(len(heard.values) - len(wanted)) <= 3
     shared = min(len(heard.values), len(wanted))
@@ -162,7 +181,7 @@ def test_key_frames_and_stretches_of_sound_stand_for_a_long_film(
     frames = pictures(long, (120, 68))
     start = 0.0 if name != "long.mkv" else 0.064  # what the sound's encoder puts before the sound
     expected = [picture_hash(signature(frames[min(len(frames) - 1, round((t - start) * FPS))])) for t in found.times]
-    assert np.median(distance(found.hashes, np.array(expected, np.uint64))) <= 6
+    assert np.median(bits(distance(found.hashes, np.array(expected, np.uint64)))) <= 6
     hear(info, settings, sound(long))
 
 
