@@ -22,6 +22,12 @@ def read(job: Job) -> Found:
     return find(job.info, job.settings.subtitles, _language(job))
 
 
+def depends(found: Found) -> tuple[object, ...]:
+    """What the stage depends on: the cues that were chosen."""
+    cues = found.chosen.cues if found.chosen else ()
+    return ([[cue.span.start, cue.span.end, cue.text] for cue in cues],)
+
+
 def source(job: Job, found: Found) -> Mapping[str, Any]:
     """What the stage leaves behind beside its rows."""
     return {"source": _source(job), "forced": bool(found.chosen and found.chosen.forced)}

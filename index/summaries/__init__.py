@@ -7,6 +7,6 @@ some are not what was asked for, ``extra["notice"]`` of the whole says why.
 """
 
 from vagent.index.summaries.extract import telling
-from vagent.index.summaries.keep import Summarised, fingerprint, refresh, summarise
+from vagent.index.summaries.keep import Summarised, fingerprint, refresh, summarise, up_to_date
 
-__all__ = ["Summarised", "fingerprint", "refresh", "summarise", "telling"]
+__all__ = ["Summarised", "fingerprint", "refresh", "summarise", "telling", "up_to_date"]

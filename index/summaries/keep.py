@@ -77,6 +77,13 @@ def summarise(
     return _keep(store, video, settings, mark, rows, embeddings, chat, writer)
 
 
+def up_to_date(
+    store: Store, video: Video, settings: Settings, embeddings: EmbeddingEngine | None, chat: ChatModel | None
+) -> bool:
+    """Whether the summaries of a video are kept and fit, so that none need be made."""
+    return _kept(store, video.id, fingerprint(store, video, settings, embeddings), chat) is not None
+
+
 def refresh(job: Job) -> None:
     """Sum up a video while it is indexed, where the settings ask for that; else let go of summaries that no longer fit.
 
