@@ -86,6 +86,17 @@ class IndexSettings(_Section):
     least_patience: _Positive
 
 
+class ClusterSettings(_Section):
+    """Where tasks run that index on many machines, what each takes, and how often it sends what it has. Seconds."""
+
+    address: str | None
+    cpus: _Positive
+    gpus: Annotated[float, Field(ge=0)] | None
+    ship: _Positive
+    tries: _Count
+    scratch: Path | None
+
+
 class SyncSettings(_Section):
     """What is done with files that moved, came back in another encoding, or went. Times in seconds."""
 
@@ -265,6 +276,7 @@ class Settings(_Section):
     engines: Engines
     media: MediaSettings
     index: IndexSettings
+    cluster: ClusterSettings
     sync: SyncSettings
     subtitles: SubtitleSettings
     speech: SpeechSettings

@@ -20,7 +20,7 @@ _ENGINE_TRIES = 3
 _OF_THE_FILE = frozenset({"probe", "subtitles", "scan", "crash", "hang"})
 
 
-def known(store: Store, file: Path, seen: Look) -> Problem | None:
+def known(store: Store, file: Path | str, seen: Look) -> Problem | None:
     """Why a file is left alone; None where it is to be tried."""
     problem = store.problem(_key(file))
     if problem is None or problem.version != version("vagent"):
@@ -31,7 +31,7 @@ def known(store: Store, file: Path, seen: Look) -> Problem | None:
     return problem if lasting else None
 
 
-def record(store: Store, file: Path, seen: Look, stage: str, reason: str, tries: int = 1) -> bool:
+def record(store: Store, file: Path | str, seen: Look, stage: str, reason: str, tries: int = 1) -> bool:
     """Note a problem of a file.
 
     Args:
@@ -48,7 +48,7 @@ def record(store: Store, file: Path, seen: Look, stage: str, reason: str, tries:
     return known(store, file, seen) is not None
 
 
-def clear(store: Store, files: Iterable[Path]) -> None:
+def clear(store: Store, files: Iterable[Path | str]) -> None:
     """Nothing is wrong with some files any more."""
     known = {problem.path for problem in store.problems()}
     for path in known & {_key(file) for file in files} if known else ():
@@ -66,6 +66,6 @@ def stage_of(error: VagentError, phase: str) -> str:
     return "open" if isinstance(error, SourceError) else "settings"
 
 
-def _key(file: Path) -> str:
-    """The path itself, links not followed: a broken link has a problem of its own."""
-    return str(file.absolute())
+def _key(file: Path | str) -> str:
+    """The path itself, links not followed: a broken link has a problem of its own. A text is a URL, or such a key."""
+    return file if isinstance(file, str) else str(file.absolute())

@@ -10,10 +10,12 @@ from vagent.tools.engines import SENSES, Sense, choose
 from vagent.tools.weights.catalog import catalogue
 from vagent.tools.weights.machine import cards, measure
 
-_EACH = 1_400_000_000  # bytes of one process with the engines that come along: 0.7e9 measured at 854 x 480
+EACH = 1_400_000_000
+"""Bytes of one process with the engines that come along: 0.7e9 measured at 854 x 480."""
+
 _CORES_EACH = 2  # threads that one process keeps busy: decoding and recognition go on side by side
 _SHARE = 0.8  # of the free memory that all processes together may take
-_BUNDLED = frozenset({"rapidocr", "minilm", "pocketsphinx"})  # models of a few megabytes, counted in _EACH
+_BUNDLED = frozenset({"rapidocr", "minilm", "pocketsphinx"})  # models of a few megabytes, counted in EACH
 _ELSEWHERE = frozenset({"openai"})  # their models run on a server
 _INDEXING: tuple[Sense, ...] = tuple(sense for sense in SENSES if sense != "chat")
 
@@ -26,7 +28,7 @@ def shares(settings: Settings, files: int, wanted: int = 0) -> list[Settings]:
         files: how many there are to index; more processes than files are never any use.
         wanted: how many processes; 0: on cards one a card, else as many as cores and free memory allow.
     """
-    heavy = _models(settings)
+    heavy = memory_of_models(settings)
     devices = _devices(settings) if heavy else []
     count = max(1, min(files, wanted or len(devices) or _suitable(settings, heavy)))
     threads = max(1, settings.cores // count)
@@ -43,7 +45,7 @@ def _suitable(settings: Settings, models: int) -> int:
     """As many processes as the cores and the free memory allow, one at least."""
     import psutil
 
-    room = int(psutil.virtual_memory().available * _SHARE) // (_EACH + models)
+    room = int(psutil.virtual_memory().available * _SHARE) // (EACH + models)
     return max(1, min(settings.cores // _CORES_EACH, room))
 
 
@@ -54,7 +56,7 @@ def _devices(settings: Settings) -> list[str]:
     return [settings.device] if settings.device.startswith(("cuda", "mps")) else []
 
 
-def _models(settings: Settings) -> int:
+def memory_of_models(settings: Settings) -> int:
     """Bytes that the models of the chosen engines take in memory, but for those that come with vagent."""
     total = 0
     for sense in _INDEXING:
@@ -74,9 +76,9 @@ def _memory(sense: Sense, engine: str, settings: Settings) -> int:
     named = getattr(getattr(settings, sense), "model", None)
     if named is None:
         model = catalogue().recommended(sense, engine, measure(settings))
-        return model.memory if model else _EACH
+        return model.memory if model else EACH
     model = catalogue().models.get(str(named))
-    return model.memory if model else _folder_bytes(Path(named)) or _EACH
+    return model.memory if model else _folder_bytes(Path(named)) or EACH
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -57,6 +57,12 @@ class Follower(Merger):
         """How far the pictures of a video have come; None where nobody has begun with them."""
         return self._states("", "WHERE video = ?", (video,)).get(PICTURES)
 
+    def mark(self, video: int) -> tuple[object, ...]:
+        """Something that is another whenever a video's state is another."""
+        vectors = "SELECT count(*) FROM vectors v JOIN evidence e ON e.id = v.evidence WHERE e.video = ?"
+        states = self._states("", "WHERE video = ?", (video,))
+        return (*sorted(states.items(), key=lambda pair: pair[0]), *self._rows(vectors, (video,)))
+
     def _further(self, video: int) -> Choice:
         ours, theirs = self._states("", "WHERE video = ?", (video,)), self._states("incoming_")
         here: dict[str, int] = dict(

@@ -39,10 +39,11 @@ class Plan:
         return [*(all_[file] for file in self.files), *self.gone]
 
 
-def look_through(store: Store, engines: Engines, sources: Iterable[Path | str], *, patient: bool) -> Plan:
+def look_through(store: Store, engines: Engines | Marks, sources: Iterable[Path | str], *, patient: bool) -> Plan:
     """Find the files that some sources stand for, and which of them need work; note what moved and what is gone.
 
     Args:
+        engines: those that would index them, or the marks of videos that are up to date for them.
         patient: whether files that wait for the user's word go on waiting.
 
     Raises:
@@ -51,14 +52,16 @@ def look_through(store: Store, engines: Engines, sources: Iterable[Path | str], 
     """
     named = [Path(source) for source in sources]
     files = list(dict.fromkeys(file for source in named for file in _files(store, source)))
-    survey = Surveyor(store, Marks(engines), patient).look(files)
+    marks = engines if isinstance(engines, Marks) else Marks(engines)
+    survey = Surveyor(store, marks, patient).look(files)
     gone = mark_gone(store, [source for source in named if source.expanduser().is_dir()], survey.present)
-    reports = [_missing(video, replaced=video.path in survey.present) for video in gone.missing]
+    reports = [report_of_missing(video, replaced=video.path in survey.present) for video in gone.missing]
     reports += [Report(folder, "failed", error=unreachable(folder)) for folder in gone.unmounted]
     return Plan(files, survey.settled, survey.left, reports)
 
 
-def _missing(video: Video, *, replaced: bool) -> Report:
+def report_of_missing(video: Video, *, replaced: bool = False) -> Report:
+    """The report of a video whose file has just been found to be gone."""
     why = "its path holds another video now" if replaced else "its file is gone"
     return Report(video.path, "missing", video, notices=(f"{why}; what it showed is kept until `vagent prune`",))
 

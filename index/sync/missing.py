@@ -16,6 +16,7 @@ from pathlib import Path
 from vagent.errors import SourceError
 from vagent.index.records import Video
 from vagent.index.store import Place, Store
+from vagent.index.urls import is_url
 
 _SEVERAL = 3  # videos that an empty folder must have held to be taken for a disk that is not mounted
 
@@ -72,7 +73,7 @@ def mark_gone(store: Store, folders: Iterable[Path], present: frozenset[str]) ->
     ]
     unmounted = _unmounted(lost)
     lost = [place for place in lost if not any(_is_below(place.path, folder) for folder in unmounted)]
-    return Gone(_mark(store, places, lost), tuple(sorted(unmounted)))
+    return Gone(mark_lost(store, places, lost), tuple(sorted(unmounted)))
 
 
 def forgettable(store: Store, folders: Sequence[Path] = (), older: timedelta = timedelta(0)) -> list[Video]:
@@ -86,20 +87,24 @@ def forgettable(store: Store, folders: Sequence[Path] = (), older: timedelta = t
         reals = [_real(folder) for folder in folders]
         places = store.places()
         lost = [place for place in _below(places, reals) if not _exists(place.path)]
-        _mark(store, places, lost)
+        mark_lost(store, places, lost)
     found = []
     for video in store.videos():
         if video.missing is None or (folders and not any(_is_below(video.path, real) for real in reals)):
             continue
-        if any(_exists(path) for path in store.paths(video.id)):
+        if any(_exists(path) for path in store.paths(video.id) if not is_url(path)):
             continue  # something lies there again; the next index finds out what
         if datetime.now(UTC) - datetime.fromisoformat(video.missing) >= older:
             found.append(video)
     return sorted(found, key=lambda video: video.path)
 
 
-def _mark(store: Store, places: Sequence[Place], lost: Sequence[Place]) -> tuple[Video, ...]:
-    """Drop the places of videos that still lie elsewhere, and mark the other videos as missing."""
+def mark_lost(store: Store, places: Sequence[Place], lost: Sequence[Place]) -> tuple[Video, ...]:
+    """Drop the lost ones of all places where their videos still lie elsewhere, and mark the other videos as missing.
+
+    Returns:
+        Those that were not marked before.
+    """
     gone, videos = {place.path for place in lost}, {place.video for place in lost}
     others = [place for place in places if place.video in videos and place.path not in gone]
     elsewhere = {place.video for place in others if _exists(place.path)}
@@ -133,6 +138,8 @@ def _is_empty(folder: str) -> bool:
 
 def _exists(path: str) -> bool:
     """Whether something lies at a path. Where that cannot be told, for want of permission or of a network, it does."""
+    if is_url(path):
+        return True
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -196,7 +196,7 @@ class TestShares:
 
     def test_models_take_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.memory(monkeypatch, 100)
-        monkeypatch.setattr(shares, "_models", lambda _: 30_000_000_000)
+        monkeypatch.setattr(shares, "memory_of_models", lambda _: 30_000_000_000)
         assert len(shares.shares(self.settings(), 50)) == 2
 
     def test_a_model_of_the_users_own_is_as_large_as_its_folder(self, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ class TestShares:
 
     def test_one_on_each_card_unless_more_are_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(machine, "_cards", lambda: (80 * 2**30, 80 * 2**30))
-        monkeypatch.setattr(shares, "_models", lambda _: 1)
+        monkeypatch.setattr(shares, "memory_of_models", lambda _: 1)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         found = shares.shares(self.settings(), 50)
         assert [(share.device, share.threads) for share in found] == [("cuda:0", 4), ("cuda:1", 4)]

@@ -1,0 +1,90 @@
+"""What the head and the tasks on the nodes say to each other, pickled by Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vagent.configs import Settings
+from vagent.errors import VagentError
+from vagent.index.bundle.choosing import State
+from vagent.index.job import Progress
+from vagent.index.pipeline import Report
+from vagent.index.urls import RemoteVideo
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A video that is to be indexed, as the head sees it.
+
+    Attributes:
+        name: its path, the same on all nodes, or its URL: what the library calls it.
+        listed: the same as the user's folder lists it, links not followed.
+        size, stamp: bytes, and nanoseconds since 1970 or whatever else changes when the file does.
+        remote: what is behind the URL; None: it is a path.
+    """
+
+    name: str
+    listed: str
+    size: int
+    stamp: int
+    remote: RemoteVideo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """To a node: index a film.
+
+    Attributes:
+        fingerprint: of the film's content; where the node finds another, the film has changed meanwhile.
+        settings: those in force on the head; the library they name stays there.
+    """
+
+    film: Film
+    fingerprint: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """From the node, first of all: the task has begun there; ``node`` is Ray's name of it."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """From the node: work goes on, and there is nothing new to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """From the node: the next bytes of a parcel."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """From the node: all blocks of a parcel have been sent; what it holds, as ``Parcel`` has it."""
+
+    since: float
+    pictures: State | None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """From the node: it cannot work, whatever the film."""
+
+    error: VagentError
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """From the node: the fingerprint of a film's content; or why it cannot be read."""
+
+    fingerprint: str = ""
+    error: VagentError | None = None
+
+
+Said = Begun | Alive | Progress | Block | Delivered | Report | Broken
+"""What a task that indexes may say."""

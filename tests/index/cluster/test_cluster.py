@@ -1,0 +1,190 @@
+"""A real Ray cluster of several nodes on this machine: what a run over it comes to is what one process comes to."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.index.cluster import films
+from vagent.errors import EngineUnavailable
+from vagent.index.batch.leases import Holder
+from vagent.index.batch.listeners import Listeners
+from vagent.index.batch.standing import Standing
+from vagent.index.cluster.adding import add_by_cluster
+from vagent.index.cluster.fleet import Fleet
+from vagent.index.pipeline import Report
+from vagent.index.store import Store
+
+NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}  # room for one task of the settings of these tests
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        yield films.install(tmp_path_factory.mktemp("engine"), patch, 0.3)
+    films.forget()
+
+
+@pytest.fixture(scope="module")
+def cluster(log: Path) -> Iterator[Any]:
+    """A head that takes no films and one node that takes one at a time."""
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "object_store_memory": 100 << 20, "include_dashboard": False}
+    made = Cluster(initialize_head=True, head_node_args=head)
+    made.add_node(**NODE)
+    yield made
+    made.shutdown()
+
+
+def add(
+    cluster: Any, library: Path, *sources: Path | str, listeners: Listeners | None = None, **more: Any
+) -> list[Report]:
+    given = films.settings(library, **more)
+    with Store(library) as store, Holder(store) as holder:
+        return add_by_cluster(store, holder, given, sources, listeners or Listeners(), address=cluster.address)
+
+
+class Axe:
+    """Kills the node that works on a film once so much of it has arrived."""
+
+    def __init__(self, cluster: Any, node: Any, library: Path, film: Path) -> None:
+        self._cluster, self._node, self._library, self._film = cluster, node, library, film
+        self.arrived = 0.0
+        self.standing: list[Standing] = []
+
+    def __call__(self, standing: Standing) -> None:
+        self.standing.append(standing)
+        if self.arrived:
+            return
+        with Store(self._library) as store:
+            cursors = [
+                state.cursor
+                for video in store.videos()
+                if video.path == str(self._film)
+                for name, state in store.stages(video.id).items()
+                if name == "text"
+            ]
+        if cursors and cursors[0] >= 5:
+            self.arrived = cursors[0]
+            self._cluster.remove_node(self._node, allow_graceful=False)
+
+
+def test_a_node_that_is_lost_midway_costs_little_and_changes_nothing(
+    cluster: Any, log: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    long = films.film(tmp_path / "films" / "long.mkv", 40, 24)
+    films.film(tmp_path / "films" / "short.mkv", 120, 12)
+    expected = films.local(tmp_path / "films", tmp_path / "local")
+    alone = films.read(log)
+    log.unlink()
+    capfd.readouterr()
+    # The first node is killed, which has the longest film; the second one takes it over.
+    first = next(node for node in cluster.worker_nodes)
+    second = cluster.add_node(**NODE)
+    library = tmp_path / "library"
+    axe = Axe(cluster, first, library, long)
+    with caplog.at_level(logging.WARNING, logger="vagent"):
+        reports = add(cluster, library, tmp_path / "films", listeners=Listeners(standing=axe))
+    assert axe.arrived, "the film was through before a node was killed"
+    assert second in cluster.worker_nodes
+    assert films.statuses(reports) == {"long.mkv": "indexed", "short.mkv": "indexed"}
+    assert films.contents(library) == expected
+    assert axe.standing[-1].files == 2
+    assert "a node was lost with" in caplog.text
+    again = (films.read(log) - alone).total()
+    assert again <= 24 - axe.arrived + 1, "what had arrived was not read again"
+    assert capfd.readouterr().out == "", "stdout is for results"
+
+
+def test_unchanged_films_are_not_sent_and_others_are_known_by_their_content(
+    cluster: Any, log: Path, tmp_path: Path
+) -> None:
+    one = films.film(tmp_path / "films" / "one.mkv", 60, 6)
+    bad = films.film(tmp_path / "films" / "bad.mkv", 10, 4, red=250)
+    (tmp_path / "films" / "copy.mkv").write_bytes(one.read_bytes())
+    library = tmp_path / "library"
+    heard: list[Report] = []
+    reports = add(cluster, library, tmp_path / "films", listeners=Listeners(report=heard.append))
+    assert films.statuses(reports) == {"bad.mkv": "quarantined", "copy.mkv": "unchanged", "one.mkv": "indexed"} or (
+        films.statuses(reports) == {"bad.mkv": "quarantined", "copy.mkv": "indexed", "one.mkv": "unchanged"}
+    )
+    assert sorted(films.statuses(heard)) == ["bad.mkv", "copy.mkv", "one.mkv"]
+    (unchanged,) = [report for report in reports if report.status == "unchanged"]
+    assert unchanged.notices[0].startswith("the same video as")
+    with Store(library) as store:
+        (problem,) = store.problems()
+        assert (problem.path, problem.stage, problem.tries) == (str(bad), "crash", 2)
+        assert store.leases() == []
+    log.unlink()
+
+    (tmp_path / "films" / "copy.mkv").rename(tmp_path / "films" / "moved.mkv")
+    again = add(cluster, library, tmp_path / "films")
+    assert films.statuses(again) == {"bad.mkv": "quarantined", "moved.mkv": "unchanged", "one.mkv": "unchanged"}
+    assert not log.exists(), "nothing was read again"
+
+
+def test_films_behind_urls(cluster: Any, log: Path, tmp_path: Path) -> None:
+    one = films.film(tmp_path / "films" / "one.mkv", 80, 6)
+    two = films.film(tmp_path / "films" / "two.mkv", 100, 6)
+    expected = films.local(tmp_path / "films", tmp_path / "local")
+    library, url = tmp_path / "library", (tmp_path / "films").as_uri()
+    assert films.statuses(add(cluster, library, url)) == {"one.mkv": "indexed", "two.mkv": "indexed"}
+    assert films.contents(library) == expected
+    with Store(library) as store:
+        assert {video.path for video in store.videos()} == {one.as_uri(), two.as_uri()}
+    log.unlink()
+    two.unlink()
+    assert films.statuses(add(cluster, library, url)) == {"one.mkv": "unchanged", "two.mkv": "missing"}
+    assert not log.exists(), "nothing was read again"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_keeps_what_arrived(cluster: Any, log: Path, tmp_path: Path) -> None:
+    films.film(tmp_path / "films" / "one.mkv", 140, 24)
+    expected = films.local(tmp_path / "films", tmp_path / "local")
+    library = tmp_path / "library"
+
+    def stop(standing: Standing) -> None:
+        with Store(library) as store:
+            if any("text" in store.stages(video.id) for video in store.videos()):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        add(cluster, library, tmp_path / "films", listeners=Listeners(standing=stop))
+    with Store(library) as store:
+        assert store.leases() == []
+        (video,) = store.videos()
+        assert not video.complete
+    assert films.statuses(add(cluster, library, tmp_path / "films")) == {"one.mkv": "indexed"}
+    assert films.contents(library) == expected
+
+
+def test_tasks_that_fit_on_no_node_are_refused(cluster: Any, tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="no node of the cluster has 64 cores"):
+        Fleet(films.settings(tmp_path, cluster={"cpus": 64}), cluster.address)
+
+
+def test_addresses_that_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="ray job submit"):
+        Fleet(films.settings(tmp_path), "ray://somewhere:10001")
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_a_program_that_is_in_a_cluster_stays_there(cluster: Any, tmp_path: Path) -> None:
+    import ray
+
+    ray.init(address=cluster.address, log_to_driver=False)
+    try:
+        with closing(Fleet(films.settings(tmp_path))) as fleet:
+            assert fleet.room >= 2
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
