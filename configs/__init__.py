@@ -269,6 +269,7 @@ class Settings(_Section):
     library: Path | None
     offline: bool
     threads: Annotated[int, Field(ge=0)]
+    idle: Annotated[float, Field(ge=0)]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
     models: Path | None
     download: Literal["named", "auto", "never"]

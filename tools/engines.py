@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from vagent.configs import Settings
 from vagent.errors import EngineUnavailable, SettingsError, VagentError
+from vagent.tools.idle import Alarm, Use
 
 Sense = Literal["speech", "text", "objects", "sounds", "embeddings", "visual", "videollm", "chat"]
 SENSES: tuple[Sense, ...] = get_args(Sense)
@@ -78,6 +79,8 @@ class Engine(Protocol):
     """What every engine class has; the constructor takes ``Settings`` and must be cheap: weights load on first use.
 
     A class that has ``named_only = True`` is never taken by ``auto``: whoever uses it has to know what that means.
+    One that holds much has ``close``, which lets go of it once the calls that run have ended; the next call loads it
+    again. It is called from any thread.
     """
 
     name: ClassVar[str]
@@ -116,7 +119,8 @@ class Engines:
     """The engines of one process: each is made once, whoever asks and from whichever thread.
 
     Of an engine there is one at a time. Where it is asked for with other settings, as for a video in another language,
-    the one before lets go of its model: two models of gigabytes for two languages are one too many.
+    the one before lets go of its model: two models of gigabytes for two languages are one too many. One that nobody has
+    used for the setting ``idle`` lets go of its model too, and loads it again at its next use.
 
     Args:
         settings: what the engines are made with.
@@ -125,8 +129,10 @@ class Engines:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._made: dict[tuple[Sense, str], tuple[Settings, Any]] = {}
+        self._uses: dict[tuple[Sense, str], Use] = {}
         self._failed: dict[Sense, dict[str, Status]] = {}
         self._lock = Lock()
+        self._alarm = Alarm(self._let_go)
 
     def get(self, sense: Sense, settings: Settings | None = None) -> tuple[Choice, Any | None]:
         """The choice for a sense and its engine; the engine is None where the sense is off or nothing can run.
@@ -153,6 +159,8 @@ class Engines:
                     _close(engine)
                 engine = choice.engine(settings)
                 self._made[key] = settings, engine
+                if hasattr(engine, "close"):
+                    self._uses[key] = Use(engine, self._unused)
             return choice, engine
 
     def _fetched(self, sense: Sense, settings: Settings) -> Choice:
@@ -175,9 +183,35 @@ class Engines:
     def close(self) -> None:
         """Let go of worker processes and models; the next ``get`` makes the engines anew."""
         with self._lock:
+            self._alarm.stop()
             for _, engine in self._made.values():
                 _close(engine)
             self._made.clear()
+            self._uses.clear()
+
+    def release(self, unused: float = 0.0) -> list[str]:
+        """Let go of the models that nobody has used for so many seconds and nobody is using; each engine stays, and
+        loads its model again at its next use, with the same results.
+
+        Returns:
+            The senses whose engine let go of what it held.
+        """
+        with self._lock:
+            uses = dict(self._uses)
+        return [sense for (sense, _), use in uses.items() if use.release(unused)]
+
+    def _unused(self) -> None:
+        """A call has ended: look again when its engine may have gone unused for too long."""
+        if self.settings.idle:
+            self._alarm.set(self.settings.idle)
+
+    def _let_go(self) -> None:
+        self.release(self.settings.idle)
+        with self._lock:
+            left = [use.left(self.settings.idle) for use in self._uses.values()]
+        waiting = [seconds for seconds in left if seconds is not None]
+        if waiting:
+            self._alarm.set(max(0.0, min(waiting)))
 
 
 def _close(engine: Any) -> None:

@@ -1,4 +1,4 @@
-"""The part of a library's SDK that keeps it in step with the files: what is watched, missing and forgotten."""
+"""The upkeep of a library in the SDK: which files are watched, missing and forgotten, which models are in memory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 
 
 class Upkeep:
-    """What ``Library`` has to keep in step with the files."""
+    """What ``Library`` has to keep in step with the files, and small."""
 
     _index: VideoLibrary
+
+    def release(self) -> list[str]:
+        """Let go of the models that nobody is using, for instance to leave their memory to another program; each comes
+        back at its next use. The setting ``idle`` does so by itself.
+
+        Returns:
+            The senses whose models left memory.
+        """
+        return self._index.engines.release()
 
     def watch(
         self,
