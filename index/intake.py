@@ -25,6 +25,7 @@ from vagent.index.store import Problem, Store
 from vagent.index.sync.folders import look_through
 from vagent.index.sync.newcomers import Relink
 from vagent.index.titles import name_videos
+from vagent.index.urls import is_url
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe
 from vagent.tools.time import format_time
@@ -46,6 +47,7 @@ class Intake:
         workers: int | None = None,
         retry: bool = False,
         relink: Relink | None = None,
+        ray: str | None = None,
         on_standing: OnStanding | None = None,
         on_report: OnReport | None = None,
     ) -> list[Report]:
@@ -63,6 +65,8 @@ class Intake:
             retry: also what is in quarantine.
             relink: whether a film of the library that comes in another encoding takes over its index (``always``),
                 waits (``ask``) or is indexed (``never``); None: as the settings say.
+            ray: the address of a Ray cluster, whose nodes index instead of processes here; empty: the one that the
+                settings name, or one that is started on this machine. Sources may be URLs then.
             on_standing: told as often how far all files are together.
             on_report: told of each file that is through.
 
@@ -71,12 +75,15 @@ class Intake:
 
         Raises:
             SourceError: a source names nothing, or looks like a disk that is not mounted.
+            EngineUnavailable, EngineFailed: the cluster cannot be used.
             StorageError, LibraryCorruptError, LibraryBusyError: the library itself fails, for instance because the disk
                 is full; what was committed stays.
         """
         listeners = Listeners(on_progress, on_standing, on_report)
         named = [sources] if isinstance(sources, str | Path) else list(sources)
         relink = relink or self.settings.sync.relink
+        if ray is not None:
+            return self._add_by_cluster(named, listeners, ray, retry=retry, relink=relink)
         plan = look_through(self.store, self.engines, named, patient=relink == "ask")
         if on_report is not None:
             for report in (*plan.settled.values(), *plan.gone):
@@ -85,6 +92,22 @@ class Intake:
         done = self._index(plan.left, listeners, spread=spread, workers=workers, retry=retry, relink=relink)
         quarantine.clear(self.store, plan.settled)
         reports = plan.merged(done)
+        self._name(reports)
+        self._leases().sweep()
+        return reports
+
+    def _add_by_cluster(
+        self, named: Sequence[Path | str], listeners: Listeners, address: str, *, retry: bool, relink: Relink
+    ) -> list[Report]:
+        from vagent.index.cluster.adding import add_by_cluster
+
+        sync = self.settings.sync.model_copy(update={"relink": relink})
+        settings = self.settings.model_copy(update={"sync": sync})
+        run = self.store.start_run(settings.model_dump(mode="json"), {"sources": [str(one) for one in named]})
+        reports = add_by_cluster(
+            self.store, self._leases(), settings, named, listeners, address=address or None, retry=retry
+        )
+        self.store.finish_run(run, "done", Counter(report.status for report in reports))
         self._name(reports)
         self._leases().sweep()
         return reports
@@ -167,7 +190,7 @@ class Intake:
         """The files in quarantine and those that failed, by path; what is gone from the disk is forgotten."""
         found = []
         for problem in self.store.problems():
-            if os.path.lexists(problem.path):
+            if is_url(problem.path) or os.path.lexists(problem.path):
                 found.append(problem)
             else:
                 self.store.remove_problem(problem.path)
@@ -197,7 +220,7 @@ class Intake:
         return {"status": "new", "reason": length}
 
     def _paths_of(self, source: Path | str) -> list[Video]:
-        wanted = str(Path(source).expanduser().absolute())
+        wanted = str(source) if is_url(source) else str(Path(source).expanduser().absolute())
         return [video for video in self.store.videos() if wanted in self.store.paths(video.id)]
 
     def _known(self, file: Path) -> Video | None:

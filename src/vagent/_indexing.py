@@ -27,7 +27,14 @@ _STATES = ("indexed", "relinked", "unchanged", "alike", "missing", "quarantined"
 
 
 def run(
-    library: Library, paths: Sequence[str], *, workers: int | None, retry: bool, relink: Relink | None, json: bool
+    library: Library,
+    paths: Sequence[str],
+    *,
+    workers: int | None,
+    retry: bool,
+    relink: Relink | None,
+    json: bool,
+    ray: str | None = None,
 ) -> bool:
     """Index files and folders and print what that came to, as JSON a line each time a file is through.
 
@@ -41,6 +48,7 @@ def run(
 
     with terminable(), board(enabled=not json) as on_standing:
         given: dict[str, Any] = {"workers": workers, "retry": retry, "relink": relink}
+        given["ray"] = ray or ray == ""
         reports = library.add(paths, **given, standing=on_standing, report=on_report)
     _progress.tell(reports)
     if not json:

@@ -29,6 +29,7 @@ class Intake:
         workers: int | None = None,
         retry: bool = False,
         relink: Relink | None = None,
+        ray: str | bool = False,
         standing: OnStanding | None = None,
         report: OnReport | None = None,
     ) -> list[Report]:
@@ -43,15 +44,20 @@ class Intake:
             retry: also files that could not be indexed before and have not changed since.
             relink: what is done with a film of the library that comes in another encoding: it takes over the film's
                 index (``always``), waits (``ask``) or is indexed (``never``); None: as the settings say.
+            ray: index on the nodes of a Ray cluster, by its address; True: the one that the settings name, or one that
+                is started on this machine. Sources may then be URLs: ``s3://bucket/films``.
             standing: told as often how far all files are together.
             report: told of each file that is through.
 
         Raises:
             SourceError: a source names nothing.
+            EngineUnavailable: the cluster cannot be used.
             LibraryError: the library itself fails, for instance because the disk is full.
         """
-        listeners: dict[str, Any] = {"on_standing": standing, "on_report": report}
-        return self._index.add(sources, progress, workers=workers, retry=retry, relink=relink, **listeners)
+        given: dict[str, Any] = {"workers": workers, "retry": retry, "relink": relink}
+        if ray is not False:
+            given["ray"] = "" if ray is True else ray
+        return self._index.add(sources, progress, **given, on_standing=standing, on_report=report)
 
     def problems(self) -> list[Problem]:
         """The files that cannot be indexed, and why."""

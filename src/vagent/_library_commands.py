@@ -23,6 +23,7 @@ from vagent._options import (
     YearOption,
     chosen_videos,
 )
+from vagent._ray_option import RayOption
 
 
 def index(
@@ -34,6 +35,7 @@ def index(
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Also try what is in quarantine.")] = False,
     relink: RelinkOption = None,
+    ray: RayOption = None,
     watch: WatchOption = False,
     json: JsonOption = False,
     find: FindOption = None,
@@ -45,10 +47,12 @@ def index(
 
     Can be stopped at any time and goes on where it was. A file that cannot be indexed never stops the others; it is
     left alone until it changes (see `vagent list --problems`). Files that moved are known again, and videos whose
-    files are gone are marked as missing (see `vagent prune`).
+    files are gone are marked as missing (see `vagent prune`). With --ray, PATH may be a URL such as s3://bucket/films.
     """
     from vagent import _indexing, _render, _sync
 
+    if ray is not None and (watch or workers):
+        raise typer.BadParameter("it goes neither with --watch nor with --workers", param_hint="--ray")
     with opening(library, preset, engine, find) as opened:
         if dry_run:
             plan = opened.plan(paths)
@@ -58,7 +62,7 @@ def index(
         if watch:
             _sync.watch(opened, paths, workers=workers, relink=policy, json=json)
             return
-        through = _indexing.run(opened, paths, workers=workers, retry=retry, relink=policy, json=json)
+        through = _indexing.run(opened, paths, workers=workers, retry=retry, relink=policy, json=json, ray=ray)
     if not through:
         raise typer.Exit(1)
 

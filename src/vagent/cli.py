@@ -12,6 +12,7 @@ from vagent import _asking, _library_commands
 from vagent._model_commands import models_app
 from vagent._options import EngineOption, JsonOption, PresetOption, chosen_settings
 from vagent._portable import export_library, import_library
+from vagent._ray_option import RayCommand
 from vagent.errors import SettingsError, VagentError
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ app = typer.Typer(
 
 app.command()(_asking.ask)
 app.command()(_asking.replay)
-app.command()(_library_commands.index)
+app.command(cls=RayCommand)(_library_commands.index)
 app.command()(_asking.search)
 app.command()(_library_commands.show)
 app.command("list")(_library_commands.list_videos)

@@ -24,7 +24,14 @@ MODELS = (
 ).split()
 """What runs models from a hub: seconds to load, and hundreds of megabytes."""
 
-HEAVY = (*MODELS, *"numpy cv2 av faiss langgraph langchain_core httpx onnxruntime rapidocr tokenizers".split())
+CLUSTER = ("ray", "fsspec")
+"""What only --ray needs."""
+
+HEAVY = (
+    *MODELS,
+    *CLUSTER,
+    *"numpy cv2 av faiss langgraph langchain_core httpx onnxruntime rapidocr tokenizers".split(),
+)
 
 PROGRAM = """
 import json, sys
@@ -52,7 +59,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "0"}
 
 
-def loaded(*arguments: object, watched: tuple[str, ...] | list[str] = MODELS) -> list[str]:
+def loaded(*arguments: object, watched: tuple[str, ...] | list[str] = (*MODELS, *CLUSTER)) -> list[str]:
     """Which of some modules a command of vagent loads, without a network that it could reach; it must not try."""
     command = [sys.executable, "-c", PROGRAM, json.dumps(watched), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)

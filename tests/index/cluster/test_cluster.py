@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.index.cluster import films
+from vagent.cli import main
 from vagent.errors import EngineUnavailable
 from vagent.index.batch.leases import Holder
 from vagent.index.batch.listeners import Listeners
@@ -188,3 +190,31 @@ def test_a_program_that_is_in_a_cluster_stays_there(cluster: Any, tmp_path: Path
         assert ray.is_initialized()
     finally:
         ray.shutdown()
+
+
+def test_the_command_line_indexes_by_a_cluster(
+    cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films.film(tmp_path / "films" / "one.mkv", 60, 4)
+    for name in ("SPEECH", "SOUNDS", "OBJECTS", "VISUAL"):
+        monkeypatch.setenv(f"VAGENT_ENGINES_{name}", "off")
+    monkeypatch.setenv("VAGENT_ENGINES_TEXT", "patient")
+    monkeypatch.setenv("VAGENT_CLUSTER_CPUS", "1")
+    library, url = str(tmp_path / "library"), (tmp_path / "films").as_uri()
+    command = ["index", url, "--ray", cluster.address, "--library", library, "--json"]
+    assert run(monkeypatch, *command) == 0
+    (line,) = capfd.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["video"], told["status"]) == (f"{url}/one.mkv", "indexed")
+    assert run(monkeypatch, "show", f"{url}/one.mkv", "--library", library) == 0
+    assert "one.mkv" in capfd.readouterr().out
+    assert run(monkeypatch, *command[:2], "--ray", "--workers", "2") == 2
+    assert "neither with --watch nor with --workers" in capfd.readouterr().err
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """`vagent` in this process; its exit code."""
+    monkeypatch.setattr("sys.argv", ["vagent", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return int(stopped.value.code or 0)
