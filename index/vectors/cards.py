@@ -30,20 +30,22 @@ class Card:
         return scores, ids
 
 
+def cards(faiss: Any) -> bool:
+    """Whether this build of FAISS can use a graphics card that is here."""
+    # Only builds for cards have the first name; with one and no card there are none to count.
+    return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+
+
 def on_card(faiss: Any, index: Any, nprobe: int) -> Card | None:
-    """A copy of an index on the first graphics card; None where FAISS cannot use one.
+    """A copy of inverted lists on the first graphics card; None where it does not take them.
 
     A search with a filter stays on the processor: FAISS knows none on cards for every sort of index.
     """
-    # Only builds for cards have the first name; with one and no card there are none to count.
-    if not hasattr(faiss, "StandardGpuResources") or not faiss.get_num_gpus():
-        return None
     try:
         resources = faiss.StandardGpuResources()
         resources.setTempMemory(_SCRATCH)
         copy = faiss.index_cpu_to_gpu(resources, 0, index)
-        if nprobe:
-            copy.nprobe = nprobe
+        copy.nprobe = nprobe
     except RuntimeError as error:
         _log.warning("vectors are searched on the processor: the graphics card does not take them (%s)", error)
         return None

@@ -1,134 +1,193 @@
-"""Nearest vectors by FAISS: an index over the database's vectors, kept in a file that may be deleted at any time.
+"""Nearest vectors by FAISS: files over the database's vectors that may be deleted at any time.
 
-The database is the truth. The file beside it says which state of it it holds; whatever disagrees, is cut short or has
-flipped bits is thrown away and made again from the database.
+The database is the truth. New vectors are held in memory and written, when there are enough of them, to a file of their
+own; files of like size are joined, so that each vector is written a few times however large the library grows (a
+log-structured merge-tree: O'Neil, Cheng, Gawlick and O'Neil, 1996). What was removed stays in the files and is passed
+over, until it is a quarter of them. Files that disagree with the database, are cut short or have flipped bits are
+thrown away and made again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import math
 import re
 import threading
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vagent.configs import SearchSettings
 from vagent.errors import LibraryError
 from vagent.index.store import Ids, Store, Vectors, VectorState
 from vagent.index.vectors import Scores, refuse_others
-from vagent.index.vectors.cards import HITS, Card, on_card
-from vagent.index.vectors.files import replace
+from vagent.index.vectors.cards import HITS, Card, cards, on_card
+from vagent.index.vectors.lists import Lists, Probing, sample_size, single, train
+from vagent.index.vectors.manifest import FORMAT, Manifest, alone
+from vagent.index.vectors.masks import exactly, inside, mask
+from vagent.index.vectors.segments import Batch, Damaged, Segment, sums_of
 
 _log = logging.getLogger("vagent.index.vectors")
 
-_FORMAT = 1
-_RECALL = 0.99  # part of the true ten nearest that an approximate index must find
-_PROBES = 256  # queries by which that is measured
-_SAVED_SHARE = 0.1  # new vectors, as a part of all, after which the file is written anew
-
-
-@dataclass(frozen=True, slots=True)
-class _Manifest:
-    """What the file holds; it stands beside it as JSON."""
-
-    format: int
-    library: str
-    model: str
-    dimension: int
-    added: int
-    removed: int
-    last: int
-    count: int
-    nprobe: int  # 0: exact
-    size: int
-    sha256: str
+_TAIL = 4096  # vectors that are held in memory alone, at most
+_SHARE = 0.1  # new vectors, as a part of all, that are held in memory alone, at most
+_SMALL = 16384  # files that hold fewer vectors together are always joined
+_LIKE = 2  # a file is joined with the next one that has at least half of its vectors
+_DEAD = 0.25  # removed vectors, as a part of all, beyond which everything is made anew
+_GROWN = 4  # lists are made anew when there are so many times more vectors than they were made for
+_LOOKED = 20_000  # allowed vectors that are all looked at, however far off their lists are
 
 
 class FaissVectors:
     """Search among the vectors of one embedding model.
 
     Exact up to ``settings.exact_vectors``, beyond that inverted lists of which as many are looked into as ten nearest
-    need to be found with a recall of 0.99. Brought up to date with the database at every search. On a graphics card
-    where FAISS can use one, with the same results. May be used from several threads, but not inside a transaction,
-    whose vectors may never come to be. Nothing is written to the database; the file is written where the folder allows
-    it.
-
-    Args:
-        folder: the library's folder.
-        model, dimension: the embedding engine's.
+    need to be found with a recall of 0.99. On a graphics card where FAISS can use one, with the same results. The files
+    are written where the folder allows it. See ``VectorIndex``.
     """
 
     def __init__(self, store: Store, folder: Path, model: str, dimension: int, settings: SearchSettings) -> None:
         slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:60]
-        self.file = folder / "vectors" / f"{slug}.faiss"
-        self.manifest = self.file.with_suffix(".json")
+        self.folder = folder / "vectors"
+        self.manifest = self.folder / f"{slug}.json"
         self.model = model
         self.dimension = dimension
         self.origin = "not loaded yet"
         self._store = store
         self._settings = settings
         self._lock = threading.RLock()
-        self._index: Any = None
-        self._card: Card | None = None  # the same on a graphics card
+        self._refused: Manifest | None = None
+        self._forget()
+
+    def _forget(self) -> None:
         self._state: VectorState | None = None
-        self._nprobe = 0
-        self._saved = 0  # vectors that the file holds
+        self._lists: Lists = single(self.dimension)
+        self._segments: list[Segment] = []
+        self._tail: list[Batch] = []
+        self._cards: list[Card] = []
 
     def close(self) -> None:
         """See the interface."""
         with self._lock:
-            self._index = self._card = self._state = None
+            self._forget()
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are used now, the oldest vectors first."""
+        return [segment.file for segment in self._segments if segment.file is not None]
+
+    @property
+    def exact(self) -> bool:
+        """True where every search looks at every vector."""
+        return self._lists.exact
+
+    # ------------------------------------------------------------------ search
 
     def search(self, vectors: Vectors, k: int, allowed: Ids | None = None) -> tuple[Scores, Ids]:
         """See the interface."""
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise LibraryError("the query's vector does not fit", vectors.shape, allowed=f"(n, {self.dimension})")
-        scores = np.full((len(vectors), k), -np.inf, np.float32)
-        ids = np.full((len(vectors), k), -1, np.int64)
+        query = np.ascontiguousarray(vectors, np.float32)
         with self._lock:
             self.refresh()
-            known = 0 if self._index is None else int(self._index.ntotal)
-            if not known or not len(vectors) or (allowed is not None and not len(allowed)):
-                return scores, ids
-            found = min(k, known)
-            query = np.ascontiguousarray(vectors, np.float32)
-            some_scores, some_ids = self._nearest(query, found, allowed)
-        missing = some_ids < 0
-        some_scores[missing] = -np.inf
-        scores[:, :found], ids[:, :found] = some_scores, some_ids
+            try:
+                return self._living(query, k, allowed)
+            except Damaged as error:
+                self._start_over(str(error))
+                return self._living(query, k, allowed)
+
+    def _living(self, query: Vectors, k: int, allowed: Ids | None) -> tuple[Scores, Ids]:
+        """The nearest that are still in the database; more are looked for until there are enough."""
+        known = sum(map(len, self._segments)) + sum(len(rows) for rows, _, _ in self._tail)
+        alive = self._state.count if self._state else 0
+        scores = np.full((len(query), k), -np.inf, np.float32)
+        ids = np.full((len(query), k), -1, np.int64)
+        if not alive or not len(query) or (allowed is not None and not len(allowed)):
+            return scores, ids
+        asked = min(k, known)
+        while True:
+            some, evidence, rows = self._nearest(query, asked, allowed)
+            there = rows >= 0
+            if known > alive:
+                there &= np.isin(rows, self._store.live_vectors(np.unique(rows[there])))
+            if asked == known or np.all((there.sum(axis=1) >= k) | (rows[:, -1] < 0)):
+                break
+            asked = min(4 * asked, known)
+        for number, kept in enumerate(there):
+            count = min(k, int(kept.sum()))
+            scores[number, :count] = some[number, kept][:k]
+            ids[number, :count] = evidence[number, kept][:k]
         return scores, ids
 
-    def _nearest(self, query: Vectors, k: int, allowed: Ids | None) -> tuple[Scores, Ids]:
-        if self._card is not None and allowed is None and k <= HITS:
-            try:
-                scores, ids = self._card.search(query, k)
-                return scores, ids
-            except RuntimeError as error:  # memory that something else has taken, a driver that has gone
-                _log.warning("vectors are searched on the processor from now on (%s)", error)
-                self._card = None
+    def _nearest(self, query: Vectors, k: int, allowed: Ids | None) -> tuple[Scores, Ids, Ids]:
+        """Scores, evidence ids and row numbers, each (n, k), of the nearest in all segments and the tail."""
+        chosen = mask(allowed)
+        masks = [None if chosen is None else inside(chosen, segment.evidence) for segment in self._segments]
+        if chosen is None and self._cards and k <= HITS:
+            parts = self._on_cards(query, k)
+        else:
+            parts = self._in_lists(query, k, masks)
+        found = [
+            (scores, np.where(at < 0, -1, segment.evidence[at]), np.where(at < 0, -1, segment.rows[at]))
+            for segment, (scores, at) in zip(self._segments, parts, strict=True)
+        ]
+        found += [exactly(query, batch, chosen) for batch in self._tail]
+        scores, evidence, rows = (np.hstack([part[which] for part in found]) for which in range(3))
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        scores, evidence, rows = (np.take_along_axis(values, best, axis=1) for values in (scores, evidence, rows))
+        return scores, evidence, np.where(np.isneginf(scores), -1, rows)
+
+    def _in_lists(
+        self, query: Vectors, k: int, masks: list[NDArray[np.bool_] | None]
+    ) -> list[tuple[Scores, NDArray[np.int64]]]:
+        lists = self._chosen_lists(query, masks)
+        faiss = _faiss()
         with _one_thread():
-            scores, ids = self._index.search(query, k, params=self._parameters(allowed))
-        return scores, ids
+            return [
+                segment.search(faiss, query, min(k, len(segment)), lists, chosen)
+                for segment, chosen in zip(self._segments, masks, strict=True)
+            ]
+
+    def _chosen_lists(self, query: Vectors, masks: list[NDArray[np.bool_] | None]) -> NDArray[np.int64]:
+        """The lists to look into for each query, -1 for those that hold nothing that is allowed.
+
+        With a filter as many as hold as many allowed vectors as a search without one looks at; all, where few vectors
+        are allowed.
+        """
+        order = self._lists.order(query)
+        number = order.shape[1]
+        held = np.zeros(number, np.int64)
+        for segment, chosen in zip(self._segments, masks, strict=True):
+            if chosen is None:
+                return order[:, : self._lists.probes]
+            held += np.bincount(segment.lists[chosen], minlength=number)
+        wanted = max(_LOOKED, self._lists.probes * sum(map(len, self._segments)) // number)
+        seen = np.cumsum(held[order], axis=1)
+        enough = int(np.max(np.argmax(seen >= min(wanted, int(held.sum())), axis=1))) + 1
+        some = order[:, : max(enough, min(number, self._lists.probes))]
+        return np.where(held[some] > 0, some, -1)
+
+    def _on_cards(self, query: Vectors, k: int) -> list[tuple[Scores, NDArray[np.int64]]]:
+        try:
+            return [card.search(query, min(k, len(s))) for card, s in zip(self._cards, self._segments, strict=True)]
+        except RuntimeError as error:  # memory that something else has taken, a driver that has gone
+            _log.warning("vectors are searched on the processor from now on (%s)", error)
+            self._cards = []
+            return self._in_lists(query, k, [None] * len(self._segments))
+
+    # ------------------------------------------------------------------ keeping up with the database
 
     def refresh(self) -> None:
-        """Makes the index agree with the database: from the file where it is good, else from the vectors themselves.
-
-        Raises:
-            LibraryError: the library's vectors are another model's.
-        """
+        """See the interface."""
         with self._lock, self._store.snapshot():
             state = self._store.vector_state(self.model)
             if state is None or state.count == 0:
                 refuse_others(self._store, self.model)
-                self._index = self._card = None
+                self._forget()
             elif state.dimension != self.dimension:
                 raise LibraryError(
                     f"vectors of {self.model} in the library have {state.dimension} numbers, the engine's have",
@@ -136,129 +195,185 @@ class FaissVectors:
                     hint="index the videos again",
                 )
             elif state != self._state:
-                if self._index is None:
-                    self._load(state)
                 try:
                     self._catch_up(state)
                 except BaseException:
-                    self._index = self._card = None  # half of what is new may be in it
+                    self._forget()  # half of what is new may be in it
                     raise
-                self._card = on_card(_faiss(), self._index, self._nprobe)
             self._state = state
 
-    # ------------------------------------------------------------------ from the database
-
     def _catch_up(self, state: VectorState) -> None:
-        """Adds what is new; starts over when vectors have gone or the index would become of the other sort."""
-        now = self._state
-        exact = state.count <= self._settings.exact_vectors
-        if self._index is None or now is None or now.removed != state.removed or exact != (self._nprobe == 0):
-            self._rebuild(state)
-        elif state.last > now.last:
-            self.origin = f"{self._add(self._index, after=now.last)} added"
-        if state.count - self._saved > _SAVED_SHARE * state.count:
-            self._save(state)
+        if self._state is None:
+            self._load(state)
+        new = 0
+        if self._segments:
+            for batch in self._store.vector_rows(self.model, after=self._last):
+                self._tail.append(batch)
+                new += len(batch[0])
+        if self._outgrown(state):
+            self._make(state)
+        elif new:
+            self.origin = f"{new} added"
+        self._flush(state)
+        if len(self._cards) != len(self._segments):
+            self._cards = self._copies()
 
-    def _rebuild(self, state: VectorState) -> None:
+    @property
+    def _last(self) -> int:
+        """The highest row number that is known."""
+        rows = [segment.rows for segment in self._segments] + [rows for rows, _, _ in self._tail]
+        return max((int(some[-1]) for some in rows if len(some)), default=0)
+
+    def _outgrown(self, state: VectorState) -> bool:
+        """Whether what there is serves no longer: nothing, much that has gone, too few lists, or the other sort."""
+        known = sum(map(len, self._segments)) + sum(len(rows) for rows, _, _ in self._tail)
+        if not self._segments or known - state.count > _DEAD * known:
+            return True
+        most = self._settings.exact_vectors
+        if self._lists.exact:
+            return state.count > most
+        # Half, so that a library at the border does not change its sort with every video.
+        return state.count <= most // 2 or state.count > _GROWN * self._lists.trained
+
+    def _start_over(self, reason: str) -> None:
+        """What a search found to be damaged is made anew."""
+        _log.warning("the file of vectors is not used: %s; it is made anew from the database", reason)
+        with self._store.snapshot():
+            state = self._store.vector_state(self.model)
+            if state is not None:
+                self._make(state)
+                self._flush(state)
+                self._cards = self._copies()
+            self._state = state
+
+    def _make(self, state: VectorState) -> None:
+        """Everything from the database; lists are trained where there are too many vectors to look at each."""
         faiss = _faiss()
         _log.info("making the index of %d vectors of %s", state.count, self.model)
-        exact = faiss.index_factory(self.dimension, "IDMap2,SQfp16", faiss.METRIC_INNER_PRODUCT)
-        self._add(exact, after=0)
-        self._index, self._nprobe, self._saved = exact, 0, 0
+        self._forget()
+        lists, probing = single(self.dimension), None
         if state.count > self._settings.exact_vectors:
-            self._index, self._nprobe = self._approximate(exact)
+            numbers = self._store.vector_numbers(self.model)
+            chance = np.random.default_rng(0)
+            sample = np.sort(chance.choice(numbers, sample_size(len(numbers)), replace=False))
+            vectors = self._store.vectors_at(sample)
+            lists = train(faiss, vectors, state.count)
+            probing = Probing(lists, chance.permutation(vectors))
+
+        def placed() -> Iterator[tuple[Batch, NDArray[np.int64]]]:
+            for batch in self._store.vector_rows(self.model):
+                places = lists.assign(batch[2])
+                if probing is not None:
+                    probing.see(batch[2], places)
+                yield batch, places
+
+        self._segments = [Segment.of(faiss, lists, placed())]
+        self._lists = lists if probing is None else Lists(lists.centres, probing.probes(), lists.trained)
         self.origin = "made from the database"
 
-    def _add(self, index: Any, after: int) -> int:
-        before = index.ntotal
-        for ids, vectors in self._store.vectors(self.model, after=after):
-            index.add_with_ids(vectors, ids)
-        return int(index.ntotal - before)
-
-    def _approximate(self, exact: Any) -> tuple[Any, int]:
-        """Inverted lists, and how many of them have to be looked into."""
-        faiss = _faiss()
-        count = int(exact.ntotal)
-        lists = max(1, round(4 * math.sqrt(count)))
-        index = faiss.index_factory(self.dimension, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
-        chance = np.random.default_rng(0)
-        sample = np.sort(chance.choice(count, min(count, 40 * lists), replace=False))
-        vectors = exact.index.reconstruct_batch(sample)
-        index.train(vectors)
-        ids = faiss.vector_to_array(exact.id_map)
-        for first in range(0, count, 65536):
-            rows = np.arange(first, min(first + 65536, count))
-            index.add_with_ids(exact.index.reconstruct_batch(rows), ids[rows])
-        # Questions lie near texts, not on them.
-        queries = vectors[:: max(1, len(vectors) // _PROBES)][:_PROBES]
-        noise = chance.standard_normal(queries.shape).astype(np.float32)
-        queries = queries + 0.5 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
-        return index, _probes(index, exact, queries, lists)
-
-    # ------------------------------------------------------------------ the file
+    # ------------------------------------------------------------------ the files
 
     def _load(self, state: VectorState) -> None:
-        faiss = _faiss()
         level = logging.INFO  # that it is missing or old is a matter of course, that it is damaged is not
         try:
-            manifest = _Manifest(**json.loads(self.manifest.read_bytes()))
-            reason = _disagreement(manifest, state, self._settings)
-            content = b"" if reason else self.file.read_bytes()
-            if not reason and (len(content), hashlib.sha256(content).hexdigest()) != (manifest.size, manifest.sha256):
-                reason, level = "it is damaged", logging.WARNING
+            manifest = Manifest.read(self.manifest)
+            reason = manifest.disagreement(state)
             if not reason:
-                index = faiss.deserialize_index(np.frombuffer(content, np.uint8))
-                if index.ntotal == manifest.count:
-                    self._index, self._nprobe, self._saved = index, manifest.nprobe, manifest.count
-                    state_of_file = (manifest.added, manifest.removed, manifest.last)
-                    self._state = VectorState(state.library, self.model, self.dimension, *state_of_file)
+                self._segments = [Segment.open(_faiss(), self.folder / name) for name in manifest.segments]
+                if (manifest.count, manifest.last) == (sum(map(len, self._segments)), self._last):
+                    self._lists = Lists(self._segments[0].centres(_faiss()), manifest.probes, manifest.trained)
                     self.origin = "read from its file"
                     return
-                reason = "it holds another number of vectors than it says"
+                reason = "it holds other vectors than it says"
+            self._refused = manifest
         except FileNotFoundError:
             reason = "there is none"
+        except Damaged as error:
+            reason, level = f"it is damaged: {error}", logging.WARNING
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             reason, level = f"it cannot be read: {error}", logging.WARNING
+        self._forget()
         _log.log(level, "the file of vectors is not used: %s; it is made anew from the database", reason)
 
-    def _save(self, state: VectorState) -> None:
-        """Writes the file where that is possible; the library works without it."""
+    def _flush(self, state: VectorState) -> None:
+        """Puts what is held in memory into segments when it has become much, joins those of like size, writes them."""
         faiss = _faiss()
-        content = faiss.serialize_index(self._index).tobytes()
-        manifest = _Manifest(
-            format=_FORMAT,
+        new = sum(len(rows) for rows, _, _ in self._tail)
+        try:
+            if new > min(_TAIL, _SHARE * state.count):
+                tail = ((batch, self._lists.assign(batch[2])) for batch in self._tail)
+                self._segments.append(Segment.of(faiss, self._lists, tail))
+                self._tail, self._cards = [], []
+            while len(self._segments) > 1 and _alike(*self._segments[-2:]):
+                self._segments[-2:] = [self._segments[-2].joined(faiss, self._segments[-1])]
+        except (Damaged, RuntimeError) as error:  # FAISS raises the latter where a file has gone
+            _log.warning("the file of vectors is not used: %s; it is made anew from the database", error)
+            self._make(state)
+        if any(segment.file is None for segment in self._segments):
+            self._save(state)
+
+    def _save(self, state: VectorState) -> None:
+        """Writes the files where that is possible; the library works without them."""
+        faiss = _faiss()
+        try:
+            self.folder.mkdir(exist_ok=True)
+            with alone(self.manifest) as free:
+                if not free or self._outdone(state):
+                    return  # another process writes them, or has written more
+                for place, segment in enumerate(self._segments):
+                    if segment.file is None:
+                        file = self.folder / f"{self.manifest.stem}.{uuid.uuid4().hex[:12]}.faiss"
+                        segment.save(faiss, file)
+                        self._segments[place] = Segment.open(faiss, file)
+                self._described(state).write(self.manifest)
+                self._sweep()
+        except OSError as error:
+            _log.warning("the vectors cannot be kept in %s, they are made anew each time (%s)", self.manifest, error)
+
+    def _outdone(self, state: VectorState) -> bool:
+        """Whether the files that are there hold more than these would."""
+        try:
+            manifest = Manifest.read(self.manifest)
+        except (OSError, ValueError, TypeError):
+            return False
+        return manifest != self._refused and manifest.library == state.library and manifest.added > state.added
+
+    def _described(self, state: VectorState) -> Manifest:
+        segments = self._segments
+        return Manifest(
+            format=FORMAT,
             library=state.library,
             model=self.model,
             dimension=self.dimension,
             added=state.added,
             removed=state.removed,
-            last=state.last,
-            count=int(self._index.ntotal),
-            nprobe=self._nprobe,
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
+            last=int(segments[-1].rows[-1]),
+            count=sum(map(len, segments)),
+            probes=self._lists.probes,
+            trained=self._lists.trained,
+            segments=[file.name for file in self.files],
         )
-        try:
-            self.file.parent.mkdir(exist_ok=True)
-            replace(self.file, content)
-            replace(self.manifest, json.dumps(asdict(manifest), indent=1).encode())
-        except OSError as error:
-            _log.warning("the vectors cannot be kept in %s, they are made anew each time (%s)", self.file, error)
-        else:
-            self._saved = state.count
 
-    def _parameters(self, allowed: Ids | None) -> Any:
+    def _sweep(self) -> None:
+        """Removes the files that are used no longer; a process that has one open goes on with what it has."""
+        used = {file.name for segment in self.files for file in (segment, sums_of(segment))}
+        for file in self.folder.glob(f"*{self.manifest.stem}.*"):
+            if file.name not in used and file.suffix in {".faiss", ".npz", ".new"}:
+                file.unlink(missing_ok=True)
+
+    def _copies(self) -> list[Card]:
+        """The segments on a graphics card; empty where FAISS cannot use one."""
         faiss = _faiss()
-        selector = None
-        if allowed is not None:
-            chosen = np.zeros(int(allowed.max()) + 1, bool)
-            chosen[allowed] = True
-            selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
-        if not self._nprobe:
-            return faiss.SearchParameters(sel=selector)
-        # Few lists may hold none of the allowed rows: with a filter all of them are looked into.
-        nprobe = self._nprobe if selector is None else self._index.nlist
-        return faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)
+        if not cards(faiss):
+            return []
+        copies = []
+        for segment in self._segments:
+            segment.check()
+            card = on_card(faiss, segment.index, self._lists.probes)
+            if card is None:
+                return []
+            copies.append(card)
+        return copies
 
 
 def _faiss() -> Any:
@@ -266,6 +381,10 @@ def _faiss() -> Any:
     import faiss
 
     return faiss
+
+
+def _alike(earlier: Segment, later: Segment) -> bool:
+    return len(earlier) + len(later) <= _SMALL or len(earlier) <= _LIKE * len(later)
 
 
 @contextmanager
@@ -278,31 +397,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         faiss.omp_set_num_threads(before)
-
-
-def _probes(index: Any, exact: Any, queries: Vectors, lists: int) -> int:
-    """The smallest power of two of lists to look into for the recall that is asked for."""
-    faiss = _faiss()
-    _, truth = exact.search(queries, 10)
-    nprobe = 8
-    while nprobe < lists:
-        _, found = index.search(queries, 10, params=faiss.SearchParametersIVF(nprobe=nprobe))
-        recall = np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(truth, found, strict=True)])
-        if recall >= _RECALL:
-            return nprobe
-        nprobe *= 2
-    return lists
-
-
-def _disagreement(manifest: _Manifest, state: VectorState, settings: SearchSettings) -> str:
-    """Why a file cannot serve for this state of the database; empty where it can, if need be with additions."""
-    checks: list[tuple[str, Callable[[], bool]]] = [
-        ("it has another format", lambda: manifest.format == _FORMAT),
-        ("it belongs to another library", lambda: manifest.library == state.library),
-        ("it holds another model's vectors", lambda: manifest.model == state.model),
-        ("its vectors have another length", lambda: manifest.dimension == state.dimension),
-        ("vectors have been removed since", lambda: manifest.removed == state.removed),
-        ("it is newer than the database", lambda: manifest.added <= state.added and manifest.last <= state.last),
-        ("it is of another sort", lambda: (manifest.nprobe == 0) == (state.count <= settings.exact_vectors)),
-    ]
-    return next((reason for reason, holds in checks if not holds()), "")

@@ -15,7 +15,7 @@ from tests.index.vectors.rows import put, unit
 from tests.index.vectors.test_faiss import index_of
 from vagent.index.store import Store
 from vagent.index.vectors import faiss as module
-from vagent.index.vectors.cards import on_card
+from vagent.index.vectors.cards import cards
 
 
 class Resources:
@@ -83,10 +83,10 @@ def test_a_card_finds_the_same(store: Store, monkeypatch: pytest.MonkeyPatch, ex
     ids = put(store, unit(300))
     queries = unit(5, seed=1)
     plain = index_of(store, exact).search(queries, 10)
-    cards = on_cards(monkeypatch, Faiss())
+    stand_in = on_cards(monkeypatch, Faiss())
     index = index_of(store, exact)
     scores, found = index.search(queries, 10)
-    assert cards.calls == ["card"]
+    assert stand_in.calls == ["card"]
     np.testing.assert_array_equal(found, plain[1])
     np.testing.assert_array_equal(scores, plain[0])
     # What comes later is found too, and removing it takes it away again.
@@ -99,11 +99,11 @@ def test_a_card_finds_the_same(store: Store, monkeypatch: pytest.MonkeyPatch, ex
 
 def test_a_filter_stays_on_the_processor(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = put(store, unit(100))
-    cards = on_cards(monkeypatch, Faiss())
+    stand_in = on_cards(monkeypatch, Faiss())
     allowed = np.array(ids[10:20])
     _, found = index_of(store).search(unit(2, seed=1), 5, allowed)
     assert set(found.ravel()) <= set(allowed)
-    assert cards.calls == []
+    assert stand_in.calls == []
 
 
 def test_the_file_is_the_processors(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,15 +134,15 @@ def test_a_card_that_breaks_is_left_alone(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ids = put(store, unit(20))
-    cards = on_cards(monkeypatch, Faiss())
+    stand_in = on_cards(monkeypatch, Faiss())
     index = index_of(store)
     index.search(unit(1), 1)
-    cards.copies[0].broken = True
+    stand_in.copies[0].broken = True
     for _ in range(2):
         assert index.search(unit(20)[3:4], 1)[1].tolist() == [[ids[3]]]
-    assert cards.calls == ["card", "card"]
+    assert stand_in.calls == ["card", "card"]
     assert "on the processor from now on" in caplog.text
 
 
 def test_this_build_has_no_cards() -> None:
-    assert on_card(faiss, faiss.index_factory(4, "IDMap2,SQfp16"), 0) is None or faiss.get_num_gpus()
+    assert cards(faiss) == (hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0)

@@ -1,0 +1,179 @@
+"""Full-text search word by word must give what SQLite gives for all words together, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from vagent.index.records import Evidence, Kind
+from vagent.index.store import Filters, Store
+from vagent.index.store.postings import Posting, Postings, best
+from vagent.tools.time import Span
+
+WORDS = "ship ships harbour clean-room rain 東京都 red the".split()
+KINDS: tuple[Kind, ...] = ("subtitle", "screen_text", "sound")
+
+
+def fill(store: Store, count: int = 400, seed: int = 0, name: str = "film") -> int:
+    chance = np.random.default_rng(seed)
+    video = store.add_video(name, f"/{name}.mp4", 1, 1, 1e6, {}).id
+    rows = [
+        Evidence(
+            video,
+            Span(float(n), n + float(chance.integers(0, 3))),
+            KINDS[n % 3],
+            " ".join(chance.choice([*WORDS, "other", "words", "here"], size=chance.integers(1, 9))),
+            weak=bool(n % 5 == 0),
+        )
+        for n in range(count)
+    ]
+    store.add_evidence(rows)
+    return video
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = Store(tmp_path_factory.mktemp("library"))
+    for number in range(3):
+        fill(opened, seed=number, name=f"film {number}")
+    yield opened
+    opened.close()
+
+
+def by_sqlite(store: Store, words: list[str], limit: int) -> list[tuple[int, float]]:
+    quoted = " OR ".join('"' + (" ".join(word) if word == "東京都" else word) + '"' for word in words)
+    sql = (
+        "SELECT rowid, -bm25(evidence_fts) AS score FROM evidence_fts WHERE evidence_fts MATCH ?"
+        " ORDER BY score DESC, rowid LIMIT ?"
+    )
+    return store._rows(sql, (quoted, limit))
+
+
+@given(st.lists(st.sampled_from([*WORDS, "nowhere"]), min_size=1, max_size=6), st.integers(1, 1300))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_sum_over_words_is_what_sqlite_says_of_all_together(store: Store, words: list[str], limit: int) -> None:
+    assert store.match(words, Filters(), limit) == by_sqlite(store, words, limit)
+
+
+def test_rows_that_come_and_go_count_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = fill(store)
+    assert store.match(["ship", "rain"], Filters(), 50) == by_sqlite(store, ["ship", "rain"], 50)
+    second = fill(store, seed=5, name="b")
+    assert store.match(["ship", "rain"], Filters(), 50) == by_sqlite(store, ["ship", "rain"], 50)
+    store.remove_video(first)
+    after = store.match(["ship", "rain"], Filters(), 900)
+    assert after == by_sqlite(store, ["ship", "rain"], 900)
+    assert {row.video for row in store.evidence(ids=[number for number, _ in after])} == {second}
+    other = Store(tmp_path)
+    other.add_evidence([Evidence(second, Span(0, 1), "subtitle", "an iceberg")])
+    other.close()
+    assert len(store.match(["iceberg"], Filters(), 5)) == 1
+    store.close()
+
+
+def test_what_a_transaction_saw_is_forgotten_with_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    video = fill(store, count=30)
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.add_evidence([Evidence(video, Span(0, 1), "subtitle", "an iceberg")])
+        assert len(store.match(["iceberg"], Filters(), 5)) == 1
+        raise ZeroDivisionError
+    assert store.match(["iceberg"], Filters(), 5) == []
+    store.add_evidence([Evidence(video, Span(0, 1), "subtitle", "a lighthouse")])
+    assert store.match(["iceberg"], Filters(), 5) == []
+    assert len(store.match(["lighthouse"], Filters(), 5)) == 1
+    store.close()
+
+
+def posting(*ids: int) -> Posting:
+    return Posting(np.array(ids, np.int64), np.ones(len(ids)))
+
+
+def test_least_used_words_go_first_and_another_state_drops_all() -> None:
+    asked: list[str] = []
+
+    def find(word: str) -> Posting:
+        asked.append(word)
+        return posting(*range(1, 5))
+
+    kept = Postings(most=8)
+    for word in ("a", "b", "a", "c", "a", "b"):
+        kept.get(word, 1, find)
+    assert asked == ["a", "b", "c", "b"]
+    kept.get("b", 2, find)
+    assert asked[-1:] == ["b"]
+    assert len(asked) == 5
+    huge = Postings(most=3)
+    huge.get("a", 1, find)
+    huge.get("a", 1, find)
+    assert len(asked) == 7
+
+
+def test_threads_that_see_other_states_get_their_own() -> None:
+    kept = Postings(most=10**6)
+
+    def look(number: int) -> bool:
+        return all(kept.get("a", state, lambda _, s=state: posting(s + 1)).ids[0] >= 1 for state in range(number, 50))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(look, range(4)))
+
+
+def test_equal_sums_go_by_row_and_only_what_is_allowed_counts() -> None:
+    parts = [posting(2, 5, 9), posting(5, 7)]
+    assert best(parts, 3) == [(5, 2.0), (2, 1.0), (7, 1.0)]
+    assert best(parts, 9, np.array([1, 7, 9, 400])) == [(7, 1.0), (9, 1.0)]
+    assert best([posting()], 3) == []
+    assert best(parts, 9, np.array([], np.int64)) == []
+
+
+FILTERS = st.builds(
+    Filters,
+    videos=st.none() | st.lists(st.integers(1, 4), max_size=3),
+    kinds=st.none() | st.lists(st.sampled_from([*KINDS, "visual"]), max_size=3),
+    start=st.none() | st.sampled_from([0.0, 1.0, 120.0, 399.0, 1000.0]),
+    end=st.none() | st.sampled_from([0.0, 1.0, 120.0, 399.0, 1000.0]),
+    weak=st.none() | st.booleans(),
+)
+
+
+@given(FILTERS)
+@hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_catalogue_lets_through_what_the_database_does(store: Store, filters: Filters) -> None:
+    state = store._state()
+    assert state is not None
+    by_rows = store.evidence_ids(filters)  # too few rows for the catalogue
+    np.testing.assert_array_equal(store._known(state).let_through(filters), by_rows)
+
+
+def test_the_catalogue_keeps_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vagent.index.store.evidence._SMALL", 0)
+    store = Store(tmp_path)
+    sounds = Filters(kinds=["sound"])
+
+    def agrees() -> None:
+        rows = store._rows("SELECT id FROM evidence WHERE kind = 'sound' ORDER BY id")
+        assert store.evidence_ids(sounds).tolist() == [number for (number,) in rows]
+
+    fill(store)
+    agrees()
+    second = fill(store, seed=1, name="b")
+    agrees()
+    store.remove_video(1)
+    agrees()
+    store.clear(second, ["sound"])
+    agrees()
+    store.add_evidence([Evidence(second, Span(0, 1), "sound", "")])
+    agrees()
+    store.remove_video(second)
+    agrees()
+    assert store.evidence_ids(sounds).tolist() == []
+    store.close()
