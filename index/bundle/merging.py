@@ -92,10 +92,10 @@ class Merger(Staging):
     def _choice(self, entry: Entry) -> Choice:
         video = self._number(entry.fingerprint)
         if video is None:
-            return choose(Known(), self._known("incoming_"))
-        return choose(self._known("", "WHERE id = ?", "WHERE video = ?", (video,)), self._known("incoming_"))
+            return choose(Known(), self._knows_of("incoming_"))
+        return choose(self._knows_of("", "WHERE id = ?", "WHERE video = ?", (video,)), self._knows_of("incoming_"))
 
-    def _known(self, prefix: str, this: str = "", where: str = "", values: tuple[Any, ...] = ()) -> Known:
+    def _knows_of(self, prefix: str, this: str = "", where: str = "", values: tuple[Any, ...] = ()) -> Known:
         stages = self._rows(f"SELECT stage, fingerprint, status, cursor, changed FROM {prefix}stages {where}", values)
         kinds = self._rows(f"SELECT kind, count(*) FROM {prefix}evidence {where} GROUP BY kind", values)
         ((clips,),) = self._rows(f"SELECT count(*) FROM {prefix}clips {where}", values)
