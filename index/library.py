@@ -174,8 +174,12 @@ class VideoLibrary(Intake):
         Raises:
             QuestionError: the query is empty.
         """
-        filters = Filters(videos=videos, kinds=kinds, start=start, end=end)
-        return self.searcher.search(query, filters=filters, limit=limit or self.settings.search.limit)
+        # To let through each row of thousands of videos takes longer than to search all that there is.
+        whole = videos is not None and len(videos) > 1 and set(self.store.video_numbers()) <= set(videos)
+        filters = Filters(videos=None if whole else videos, kinds=kinds, start=start, end=end)
+        found = self.searcher.search(query, filters=filters, limit=limit or self.settings.search.limit)
+        # A video may have come since.
+        return [moment for moment in found if videos is None or moment.video.id in videos]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
         """Unit vectors of some texts, shape (n, dimension); None where embeddings are off."""
@@ -185,21 +189,26 @@ class VideoLibrary(Intake):
     def searched(self, videos: Sequence[int], start: float | None = None, end: float | None = None) -> list[Searched]:
         """Which stretch of each video was searched, and by which senses."""
         found = []
+        known, done = self.store.some_videos(videos), self._kinds(videos)
         for number in videos:
-            video = self.store.video(number)
+            video = known.get(number) or self.store.video(number)
             whole = Span(0.0, video.duration)
             span = Span(start or 0.0, max(start or 0.0, video.duration if end is None else end)).clamp(whole)
-            found.append(Searched(video, span, self._kinds(number)))
+            found.append(Searched(video, span, done[number]))
         return found
 
-    def _kinds(self, video: int) -> tuple[Kind, ...]:
-        """The senses that have run over a video, whether or not they found anything."""
-        done = {name: stage for name, stage in self.store.stages(video).items() if stage.status == "done"}
-        if not self.store.counts(video).get("subtitle"):
-            done.pop("subtitles", None)
-        if "speech" in done and not done["speech"].detail.get("recognised"):
-            del done["speech"]  # speech was located, not recognised
-        return tuple(kind for stage, kinds in KINDS.items() if stage in done for kind in kinds)
+    def _kinds(self, videos: Sequence[int]) -> dict[int, tuple[Kind, ...]]:
+        """The senses that have run over each of some videos, whether or not they found anything."""
+        stages, subtitled = self.store.stages_of(videos), self.store.videos_with("subtitle", videos)
+        found = {}
+        for video in videos:
+            done = {name: stage for name, stage in stages.get(video, {}).items() if stage.status == "done"}
+            if video not in subtitled:
+                done.pop("subtitles", None)
+            if "speech" in done and not done["speech"].detail.get("recognised"):
+                del done["speech"]  # speech was located, not recognised
+            found[video] = tuple(kind for stage, kinds in KINDS.items() if stage in done for kind in kinds)
+        return found
 
 
 def _exists(path: Path) -> bool:

@@ -78,11 +78,18 @@ def _by_title(question: str, videos: Sequence[Video]) -> tuple[tuple[int, int], 
     """The films of the longest title that stands in the question as the name of a film, and where it stands."""
     best: tuple[int, int] = (0, 0)
     found: list[Video] = []
+    asked = _words(question)
     for title in dict.fromkeys(video.title for video in videos if video.title):
-        span = _naming(question, title)
+        # To compile patterns for each of thousands of titles takes seconds.
+        span = _naming(question, title) if _words(title) <= asked else None
         if span is not None and span[1] - span[0] > best[1] - best[0]:
             best, found = span, [video for video in videos if video.title and fold(video.title) == fold(title)]
     return (best, found) if 0 < len(found) < len(videos) else ((0, 0), [])
+
+
+def _words(text: str) -> frozenset[str]:
+    """The words of a text, in a spelling that no two words share which a pattern takes for the same."""
+    return frozenset(re.findall(r"[^\W_]+", fold(text).replace("ı", "i")))
 
 
 def _naming(question: str, title: str) -> tuple[int, int] | None:

@@ -48,9 +48,20 @@ class Progress(Database):
 
     def stages(self, video: int) -> dict[str, StageState]:
         """All stages that ever began, by name."""
-        sql = "SELECT stage, fingerprint, status, cursor, detail FROM stages WHERE video = ? ORDER BY stage"
-        states = self._read(columns.stage, sql, (video,))
-        return {state.stage: state for state in states}
+        return self.stages_of([video]).get(video, {})
+
+    def stages_of(self, videos: Sequence[int]) -> dict[int, dict[str, StageState]]:
+        """The same of each of some videos; a video in which nothing ever began is left out."""
+        sql = (
+            "SELECT video, stage, fingerprint, status, cursor, detail FROM stages"
+            " WHERE video IN (SELECT value FROM json_each(?)) ORDER BY video, stage"
+        )
+        found: dict[int, dict[str, StageState]] = {}
+        for video, state in self._read(
+            lambda r: (int(r[0]), columns.stage(r[1:])), sql, (to_json([*map(int, videos)]),)
+        ):
+            found.setdefault(video, {})[state.stage] = state
+        return found
 
     def set_stage(
         self,

@@ -10,7 +10,7 @@ from vagent.errors import LibraryError
 from vagent.index import columns
 from vagent.index.columns import now, shown_path, stored_path, to_json
 from vagent.index.database import Database
-from vagent.index.records import Video
+from vagent.index.records import Kind, Video
 from vagent.index.words import clean
 from vagent.tools.time import Span
 
@@ -34,6 +34,23 @@ class Videos(Database):
         if not found:
             raise LibraryError("no such video in the library", video, hint="`vagent list` shows what there is")
         return found[0]
+
+    def some_videos(self, videos: Sequence[int]) -> dict[int, Video]:
+        """Those of some videos that are there, by row number."""
+        found = self._read(columns.video, f"{_VIDEO} WHERE id IN (SELECT value FROM json_each(?))", (_numbers(videos),))
+        return {video.id: video for video in found}
+
+    def video_numbers(self) -> list[int]:
+        """The row numbers of all videos, ascending."""
+        return [number for (number,) in self._rows("SELECT id FROM videos ORDER BY id")]
+
+    def videos_with(self, kind: Kind, videos: Sequence[int]) -> set[int]:
+        """Those of some videos that have evidence of a kind."""
+        sql = (
+            "SELECT value FROM json_each(?) WHERE EXISTS"
+            " (SELECT 1 FROM evidence e WHERE e.video = value AND e.kind = ? LIMIT 1)"
+        )
+        return {number for (number,) in self._rows(sql, (_numbers(videos), kind))}
 
     def by_fingerprint(self, fingerprint: str) -> Video | None:
         """The video with this content."""
@@ -122,7 +139,7 @@ class Videos(Database):
         when = "coalesce(missing, ?)" if missing else "nullif(?, ?)"
         values = (now(),) if missing else (None, None)
         sql = f"UPDATE videos SET missing = {when} WHERE id IN (SELECT value FROM json_each(?))"
-        self._run(sql, (*values, to_json([int(video) for video in videos])))
+        self._run(sql, (*values, _numbers(videos)))
 
     def remove_video(self, video: int) -> None:
         """Forgets a video and everything found in it; the file itself is not touched."""
@@ -135,3 +152,7 @@ class Videos(Database):
     def prints(self, kind: str) -> dict[int, bytes]:
         """The perceptual fingerprints of one kind, by video."""
         return dict(self._rows("SELECT video, data FROM prints WHERE kind = ? ORDER BY video", (kind,)))
+
+
+def _numbers(videos: Sequence[int]) -> str:
+    return to_json([int(video) for video in videos])

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vagent.agent.question import which
 from vagent.agent.question.which import Narrowed, narrow
 from vagent.index.records import Video
 
@@ -101,3 +102,14 @@ def test_no_question_and_no_title_breaks_it(question: str, titles: list[str]) ->
     films = [film(i, title, 1999, "de") for i, title in enumerate(titles)]
     found = narrow(question, films)
     assert found.videos is None or 0 < len(found.videos) < len(films)
+
+
+@given(
+    st.lists(st.text("aäıiIİsſSßkKK1_é", min_size=1, max_size=4), min_size=1, max_size=3), st.sampled_from(["", '"'])
+)
+def test_no_title_that_a_question_names_is_passed_over(words: list[str], quote: str) -> None:
+    title = " ".join(words)
+    for written in (title, title.upper(), title.lower(), title.swapcase()):
+        question = f"Who sings in the film {quote}{written}{quote}?"
+        if which._naming(question, title) is not None:
+            assert which._words(title) <= which._words(question)
