@@ -164,6 +164,14 @@ class EvidenceRows(Database):
     def _columns(self, after: int) -> list[tuple[object, ...]]:
         return self._rows(f"SELECT {COLUMNS} FROM evidence WHERE id > ? ORDER BY id", (after,))
 
+    def told(self, video: int, kinds: Sequence[Kind]) -> list[tuple[str, float, float, str, bool]]:
+        """Kind, start, end, text and weakness of a video's evidence of some kinds, in an order that no number tells."""
+        sql = (
+            'SELECT kind, start, "end", text, weak FROM evidence WHERE video = ?'
+            ' AND kind IN (SELECT value FROM json_each(?)) ORDER BY start, "end", kind, text, weak'
+        )
+        return self._read(lambda row: (*row[:4], bool(row[4])), sql, (video, to_json(list(kinds))))
+
     def videos_of(self, ids: Sequence[int]) -> dict[int, int]:
         """The video of each row of evidence that is there."""
         sql = "SELECT id, video FROM evidence WHERE id IN (SELECT value FROM json_each(?))"
