@@ -34,6 +34,7 @@ from vagent.index.pipeline import Report, VideoIndexer
 from vagent.index.records import Video
 from vagent.index.store import Place, Store
 from vagent.index.sync.newcomers import Newcomers, Relink
+from vagent.tools import heap
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe
 
@@ -56,6 +57,7 @@ class FileIndexer:
     """
 
     def __init__(self, store: Store, engines: Engines, holder: Holder, relink: Relink | None = None) -> None:
+        heap.steady()
         self._store = store
         self._engines = engines
         self._holder = holder
