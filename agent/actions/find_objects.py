@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from vagent.index.records import Evidence, Kind
 
 _KINDS: tuple[Kind, ...] = ("objects", "visual", "caption")
 _ROWS = 24  # rows of evidence that a model is shown
+_READ = 32  # videos whose things are all gone through; of more, those that search finds
 
 
 def find_objects(
@@ -38,7 +40,8 @@ def find_objects(
     low, high = desk.state.get("start"), desk.state.get("end")
     start = low if start is None else max(start, low or 0.0)
     end = high if end is None else min(end, high if high is not None else end)
-    detected = [row for v in videos for row in desk.index.evidence(v, None, ["objects"]) if _within(row, start, end)]
+    read = videos if len(videos) <= _READ else _likely(desk, description, videos, start, end)
+    detected = [row for v in read for row in desk.index.evidence(v, None, ["objects"]) if _within(row, start, end)]
     detected = [row for row in detected if all(Bag.of(row.text).has(word) for word in words)]
     found = desk.index.search(description, videos=videos, kinds=_KINDS, start=start, end=end,
                               limit=desk.index.settings.agent.candidates)  # fmt: skip
@@ -52,7 +55,15 @@ def find_objects(
     ran = (
         "" if any("objects" in c.kinds for c in desk.index.searched(videos)) else "No detector ran over these videos. "
     )
+    if len(read) < len(videos):
+        ran += f"Of {len(videos)} videos the {len(read)} that search found were gone through for detected things. "
     return Observation(told + best, f"{ran}{told}:\n{listed}", tuple(moments), shown=shown)
+
+
+def _likely(desk: Desk, description: str, videos: Sequence[int], start: float | None, end: float | None) -> list[int]:
+    """The videos in which search finds things of that description detected; those of thousands take long to read."""
+    found = desk.index.search(description, videos=videos, kinds=["objects"], start=start, end=end, limit=_READ)
+    return sorted({moment.video.id for moment in found})
 
 
 def _within(row: Evidence, start: float | None, end: float | None) -> bool:

@@ -120,6 +120,26 @@ def test_things_are_found_where_they_were_followed(index: MemoryIndex) -> None:
     assert carry_out(Call("find_objects", {"description": "dog", "end": 10}), desk(index)).result.startswith("1 ")
 
 
+def test_of_many_videos_things_are_looked_for_where_search_finds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [row for n in range(1, 41) for row in rows("objects", [(5.0, 9.0, "cat" if n % 13 else "dog")], video=n)]
+    videos = {n: Video(n, f"f{n}", f"/films/{n}.mkv", 60.0, complete=True) for n in range(1, 41)}
+    many = MemoryIndex(held, videos, embedder=minilm())
+    read: list[int] = []
+    evidence = MemoryIndex.evidence
+
+    def noted(self: MemoryIndex, video: int, span: Any = None, kinds: Any = None) -> Any:
+        if kinds == ["objects"]:
+            read.append(video)
+        return evidence(self, video, span, kinds)
+
+    monkeypatch.setattr(MemoryIndex, "evidence", noted)
+    seen = carry_out(Call("find_objects", {"description": "dog"}), desk(many, videos=tuple(videos)))
+    assert seen.result.startswith("3 detected")
+    assert [m.video for m in seen.moments[:3]] == [13, 26, 39]
+    assert "Of 40 videos the 32 that search found were gone through" in seen.text
+    assert len(read) == 40 + 32  # the search of these tests reads all of them itself
+
+
 def test_a_count_goes_through_everything_and_tells_what_it_went_over(index: MemoryIndex) -> None:
     seen = carry_out(Call("count", {"what": "bill"}), desk(index))
     assert seen.result.startswith("3 places: 00:00:01")
