@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vagent.agent.drivers.llm import LLM
 from vagent.agent.drivers.policy import Policy
 from vagent.agent.evidence.index import Index
+from vagent.agent.light import put_off
 from vagent.agent.look import Looker
 from vagent.agent.records import Answer, Event, Started
 from vagent.agent.state import Call, Context, Driver
@@ -90,6 +91,7 @@ def stream(
 
 
 def _events(given: dict[str, Any], context: Context, thread: Thread | None) -> Iterator[Event]:
+    put_off()
     from langgraph.types import Overwrite
     from langsmith import tracing_context
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vagent.agent.light import put_off
 from vagent.errors import LibraryBusyError, LibraryCorruptError, QuestionError, StorageError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Chats:
         self._connection = self._saver = None
 
     def _opened(self) -> Any:
+        put_off()
         from langgraph.checkpoint.memory import InMemorySaver
         from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
         from langgraph.checkpoint.sqlite import SqliteSaver

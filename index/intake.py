@@ -6,29 +6,26 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vagent.configs import Settings
 from vagent.errors import SourceError, VagentError
-from vagent.index.batch import quarantine
-from vagent.index.batch.files import FileIndexer, index_one
-from vagent.index.batch.leases import Holder
-from vagent.index.batch.listeners import Listeners, OnReport
-from vagent.index.batch.run import Batch
-from vagent.index.batch.shares import shares
-from vagent.index.batch.standing import OnStanding
 from vagent.index.fingerprint import fingerprint
-from vagent.index.job import OnProgress
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
 from vagent.index.sources import video_files
 from vagent.index.store import Problem, Store
-from vagent.index.sync.folders import look_through
-from vagent.index.sync.newcomers import Relink
-from vagent.index.titles import name_videos
 from vagent.index.urls import is_url
 from vagent.tools.engines import Engines
-from vagent.tools.media.probe import probe
 from vagent.tools.time import format_time
+
+if TYPE_CHECKING:  # questions need none of what indexes, which takes longer to import than to answer some of them
+    from vagent.index.batch.files import FileIndexer
+    from vagent.index.batch.leases import Holder
+    from vagent.index.batch.listeners import Listeners, OnReport
+    from vagent.index.batch.standing import OnStanding
+    from vagent.index.job import OnProgress
+    from vagent.index.pipeline import Report
+    from vagent.index.sync.newcomers import Relink
 
 
 class Intake:
@@ -79,6 +76,10 @@ class Intake:
             StorageError, LibraryCorruptError, LibraryBusyError: the library itself fails, for instance because the disk
                 is full; what was committed stays.
         """
+        from vagent.index.batch import quarantine
+        from vagent.index.batch.listeners import Listeners
+        from vagent.index.sync.folders import look_through
+
         listeners = Listeners(on_progress, on_standing, on_report)
         named = [sources] if isinstance(sources, str | Path) else list(sources)
         relink = relink or self.settings.sync.relink
@@ -135,17 +136,22 @@ class Intake:
                 return []  # the file has gone, what it showed has not
             raise
         missing = files if again else [file for file in files if not self._ready(file)]
+        if not missing:
+            return []
+        from vagent.index.batch.listeners import Listeners
+
         # Whoever asks about this very file wants an answer from it, not a question back.
         listeners = Listeners(on_progress, on_standing)
         reports = self._index(missing, listeners, spread=not _is_file([source]), relink="never")
-        if missing:
-            self._name(reports)
+        self._name(reports)
         errors = [report.error for report in reports if report.error is not None]
         if errors and len(errors) == len(files):
             raise errors[0]
         return reports
 
     def _name(self, reports: Iterable[Report]) -> None:
+        from vagent.index.titles import name_videos
+
         done = [report.video.id for report in reports if report.video and report.status in ("indexed", "relinked")]
         name_videos(self.store, done)
 
@@ -166,6 +172,10 @@ class Intake:
         """Index files: in processes of their own where the work is ``spread``, else one after the other here."""
         if not files:
             return []
+        from vagent.index.batch.files import index_one
+        from vagent.index.batch.run import Batch
+        from vagent.index.batch.shares import shares
+
         run = self.store.start_run(self.settings.model_dump(mode="json"), {"files": [str(file) for file in files]})
         if not spread:
             reports = [index_one(self._indexer(relink), file, listeners, retry=retry) for file in files]
@@ -179,9 +189,13 @@ class Intake:
         return reports
 
     def _indexer(self, relink: Relink) -> FileIndexer:
+        from vagent.index.batch.files import FileIndexer
+
         return FileIndexer(self.store, self.engines, self._leases(), relink)
 
     def _leases(self) -> Holder:
+        from vagent.index.batch.leases import Holder
+
         if self._holder is None:
             self._holder = Holder(self.store)
         return self._holder
@@ -206,6 +220,8 @@ class Intake:
         return [{"video": str(file), **self._outlook(file)} for file in files]
 
     def _outlook(self, file: Path) -> dict[str, str]:
+        from vagent.tools.media.probe import probe
+
         try:
             known = self._known(file)
             info = probe(file) if known is None else None

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from vagent.configs import Settings
 from vagent.errors import SourceError
 from vagent.index.intake import Intake
-from vagent.index.job import KINDS
 from vagent.index.pictures import Pictures
 from vagent.index.records import KINDS as EVIDENCE_KINDS
 from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
-from vagent.index.search import Filters, Searcher
 from vagent.index.sources import video_files
 from vagent.index.store import Store
-from vagent.index.summaries import fingerprint as fingerprint_of_summaries
-from vagent.index.summaries import summarise
 from vagent.tools.engines import Engines
 from vagent.tools.time import Span
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vagent.index.search import Searcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +119,13 @@ class VideoLibrary(Intake):
         Raises:
             EngineUnavailable: the chat model was asked for by name and cannot run here.
         """
+        from vagent.index.summaries import fingerprint, summarise
+
         row = self.store.video(video)
         _, embeddings = self.engines.get("embeddings")
         _, chat = self.engines.get("chat")
         done = self._summed_up.get(video)
-        mark = fingerprint_of_summaries(self.store, row, self.settings, embeddings)
+        mark = fingerprint(self.store, row, self.settings, embeddings)
         if done is None or done[0] != mark:
             done = self._summed_up[video] = mark, summarise(self.store, row, self.settings, embeddings, chat).rows
         return list(done[1])
@@ -146,6 +147,8 @@ class VideoLibrary(Intake):
     def searcher(self) -> Searcher:
         """The search over this library; loads the embedding engine on first use."""
         if self._searcher is None:
+            from vagent.index.search import Searcher
+
             _, engine = self.engines.get("embeddings")
             self._searcher = Searcher(
                 self.store, self.folder, engine, self.settings.search, lambda: self.engines.get("visual")[1]
@@ -174,12 +177,26 @@ class VideoLibrary(Intake):
         Raises:
             QuestionError: the query is empty.
         """
+        from vagent.index.store import Filters
+
+        self.warm()
         # To let through each row of thousands of videos takes longer than to search all that there is.
         whole = videos is not None and len(videos) > 1 and set(self.store.video_numbers()) <= set(videos)
         filters = Filters(videos=None if whole else videos, kinds=kinds, start=start, end=end)
         found = self.searcher.search(query, filters=filters, limit=limit or self.settings.search.limit)
         # A video may have come since.
         return [moment for moment in found if videos is None or moment.video.id in videos]
+
+    def warm(self) -> None:
+        """Begin to load the embedding engine, which a question to come needs, where it can be loaded meanwhile.
+
+        Raises:
+            EngineUnavailable: the engine was asked for by name and cannot run here.
+        """
+        _, engine = self.engines.get("embeddings")
+        warm = getattr(engine, "warm", None)
+        if warm is not None:
+            warm()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
         """Unit vectors of some texts, shape (n, dimension); None where embeddings are off."""
@@ -199,6 +216,8 @@ class VideoLibrary(Intake):
 
     def _kinds(self, videos: Sequence[int]) -> dict[int, tuple[Kind, ...]]:
         """The senses that have run over each of some videos, whether or not they found anything."""
+        from vagent.index.job import KINDS
+
         stages, subtitled = self.store.stages_of(videos), self.store.videos_with("subtitle", videos)
         found = {}
         for video in videos:

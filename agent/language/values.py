@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from vagent.agent.language.abroad import abroad
@@ -88,82 +89,78 @@ _TITLE = (
 _CAPITAL = r"(?:[^\W\d_a-zà-öø-ÿ]\.|[^\W\d_a-zà-öø-ÿ][\w'’-]*)"
 _NAME_RUN = rf"{_CAPITAL}(?:[ \t]+(?:(?:de|van|von|der|la|of|the|and|&)[ \t]+)?{_CAPITAL})*"
 
-_PATTERNS: Mapping[ValueType, re.Pattern[str]] = {
-    "number": re.compile(_NUMBER, re.I),
-    "money": re.compile(
+_PATTERNS: Mapping[ValueType, str] = {
+    "number": _NUMBER,
+    "money": (
         rf"[$€£¥]\s?(?:{_NUMERAL})(?:\s(?:million|billion|thousand))?|(?:{_NUMERAL})\s?[€£$¥]"
         rf"|{_AMOUNT}(?:[ -](?:and a half|million|billion|thousand|hundred))*[ -](?:{_CURRENCY})\b"
         rf"(?:[ -](?:and )?(?:{_SPELT}|\d\d)(?:[ -](?:{_CURRENCY}))?\b)?"
-        r"|\b(?:free of charge|for free|it's free|is free)\b",
-        re.I,
+        r"|\b(?:free of charge|for free|it's free|is free)\b"
     ),
-    "date": re.compile(
+    "date": (
         rf"\b(?:the\s+)?{_ORDINAL_DAY}\s+(?:of\s+)?(?:{_MONTH})\b\.?(?:,?\s+\d{{4}})?"
         rf"|\b(?:{_MONTH})\b\.?\s+(?:the\s+)?{_ORDINAL_DAY}(?:,?\s+\d{{4}})?\b"
         rf"|\b\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}\b|\b(?:{_MONTH})\b\.?,?\s+\d{{4}}\b|\b(?:{_DAY})s?\b|{_YEAR}"
         r"|\b(?:yesterday|tomorrow|tonight|today|christmas|easter|new year)\b|\b(?:january|february|april"
         r"|june|july|august"
         r"|september|october|november|december)\b|\b(?:in|next|last|this|every) (?:spring|summer|autumn|winter"
-        r"|march|may)\b",
-        re.I,
+        r"|march|may)\b"
     ),
-    "year": re.compile(_YEAR, re.I),
-    "month": re.compile(rf"\b(?:{_MONTH})\b", re.I),
-    "weekday": re.compile(rf"\b(?:{_DAY})s?\b", re.I),
-    "clock": re.compile(
+    "year": _YEAR,
+    "month": rf"\b(?:{_MONTH})\b",
+    "weekday": rf"\b(?:{_DAY})s?\b",
+    "clock": (
         r"\b\d{1,2}[:.h]\d{2}(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s?(?:[ap]\.?m\b\.?|o'?clock)"
         rf"|\b(?:half|quarter|ten|five|twenty)\s+(?:past|to)\s+(?:{_WORD_NUMBER}|\d+)\b|\b(?:{_WORD_NUMBER})\s+o'?clock\b"
         rf"|\b(?:{_WORD_NUMBER})(?:[ -](?:{_WORD_NUMBER}))?\s(?:[ap]\.?m\b\.?|in the (?:morning|afternoon|evening)"
         rf"|at night)"
         rf"|\b(?:at|until|till|from|by)\s+(?:{_WORD_NUMBER}|\d{{1,2}})(?:[ -](?:thirty|fifteen|forty-five))?\b"
         r"(?!\s?[:.]\d)"
-        rf"|\b(?:noon|midnight)\b",
-        re.I,
+        rf"|\b(?:noon|midnight)\b"
     ),
-    "duration": re.compile(
+    "duration": (
         rf"(?:{_AMOUNT}|\b(?:an?|half an?|a few|a couple of|several))(?:\s(?:to|or|and a half)\s?{_AMOUNT}?)?"
         rf"[ -](?:and a half )?(?:{_SPAN_UNIT})\b"
-        r"|\b\d{1,2}:\d{2}(?::\d{2})?\b|\b(?:overnight|all (?:day|night|week)|forever)\b",
-        re.I,
+        r"|\b\d{1,2}:\d{2}(?::\d{2})?\b|\b(?:overnight|all (?:day|night|week)|forever)\b"
     ),
-    "age": re.compile(
+    "age": (
         rf"{_AMOUNT}[- ](?:years?|months?|weeks?|days?)[- ]?(?:old|of age)?\b"
         rf"|\b(?:age[ds]?|am|is|are|i'm|he's|she's|turned|turns|turning)"
         rf"\s+(?P<value>{_AMOUNT})\b(?!-\w)"
-        rf"(?!\s*(?:%|percent|{_UNIT}|{_SPAN_UNIT})(?!\w))(?![- ](?:years?|months?|weeks?|days?)\b)",
-        re.I,
+        rf"(?!\s*(?:%|percent|{_UNIT}|{_SPAN_UNIT})(?!\w))(?![- ](?:years?|months?|weeks?|days?)\b)"
     ),
-    "measure": re.compile(rf"{_AMOUNT}(?:\s(?:point|and a half|and|to|or)\s{_AMOUNT})?[ -]?(?:{_UNIT})(?!\w)", re.I),
-    "percent": re.compile(rf"{_AMOUNT}\s?(?:%|per ?cent\b)", re.I),
-    "colour": re.compile(rf"\b(?:(?:dark|light|bright|pale|deep)[ -])?(?:{_COLOURS})(?:ish)?\b", re.I),
-    "url": re.compile(
+    "measure": rf"{_AMOUNT}(?:\s(?:point|and a half|and|to|or)\s{_AMOUNT})?[ -]?(?:{_UNIT})(?!\w)",
+    "percent": rf"{_AMOUNT}\s?(?:%|per ?cent\b)",
+    "colour": rf"\b(?:(?:dark|light|bright|pale|deep)[ -])?(?:{_COLOURS})(?:ish)?\b",
+    "url": (
         r"\b(?:https?://|www\.)[^\s<>\"']+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|io|tv|info"
         r"|eu|uk|de|fr|ch|nl|dev|ai|co|app|me)"
-        r"(?:/[^\s<>\"']*)?\b|\b[\w-]+ dot (?:com|org|net|edu|io)\b",
-        re.I,
+        r"(?:/[^\s<>\"']*)?\b|\b[\w-]+ dot (?:com|org|net|edu|io)\b"
     ),
-    "email": re.compile(
-        r"\b[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+\b|\b[\w.]+ at [\w-]+ dot (?:com|org|net|edu|io)\b", re.I
-    ),
-    "phone": re.compile(
-        rf"(?<!\w)\+?\d[\d ()/.-]{{5,}}\d(?!\w)|\b(?:(?:{_WORD_NUMBER}|oh)[ -]){{5,}}(?:{_WORD_NUMBER}|oh)\b", re.I
-    ),
-    "code": re.compile(
+    "email": r"\b[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+\b|\b[\w.]+ at [\w-]+ dot (?:com|org|net|edu|io)\b",
+    "phone": rf"(?<!\w)\+?\d[\d ()/.-]{{5,}}\d(?!\w)|\b(?:(?:{_WORD_NUMBER}|oh)[ -]){{5,}}(?:{_WORD_NUMBER}|oh)\b",
+    "code": (
         rf"\b(?:(?:{_WORD_NUMBER}|oh|double)[ -]){{2,}}(?:{_WORD_NUMBER}|oh)\b|(?<!\w)(?:\d[ -]?){{3,}}(?!\w)"
-        r"|\b(?=[A-Za-z-]*\d)(?=[\d-]*[A-Za-z])[A-Za-z\d][A-Za-z\d-]{2,}\b",
-        re.I,
+        r"|\b(?=[A-Za-z-]*\d)(?=[\d-]*[A-Za-z])[A-Za-z\d][A-Za-z\d-]{2,}\b"
     ),
-    "introduced": re.compile(
+    "introduced": (
         rf"(?:(?:\b[Nn]ame\s*(?:is|was|[’']s|:|\?)(?:\s+(?:It[’']s|I[’']m|I am|My name is))?"
         r"|\b[Aa]nswers to the name(?: of)?"
         rf"|\bI(?:[’']m| am)|\b[Tt]his is|\b[Mm]eet|\b[Cc]alled|\b[Nn]amed"
         rf"|\b[Ww]elcome,?|\b[Bb]y:?|\b[Tt]hanks?(?: you)?,?"
         rf"|\b[Hh](?:i|ello|ey),?"
-        rf"|\b{_TITLE}\.?)\s+)(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})*)",
+        rf"|\b{_TITLE}\.?)\s+)(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})*)"
     ),
-    "full_name": re.compile(rf"(?<!\w)(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})+)"),
-    "proper": re.compile(_NAME_RUN),
+    "full_name": rf"(?<!\w)(?P<value>{_CAPITAL}(?:[ \t]+{_CAPITAL})+)",
+    "proper": _NAME_RUN,
 }
+_CASED: frozenset[ValueType] = frozenset({"introduced", "full_name", "proper"})  # capitals make these
+
+
+@cache
+def _pattern(kind: ValueType) -> re.Pattern[str]:
+    """Compiled when it is first looked for: a question needs one or two of them."""
+    return re.compile(_PATTERNS[kind], 0 if kind in _CASED else re.I)
 
 
 def find(kind: ValueType, text: str, language: str = "en") -> list[Value]:
@@ -172,7 +169,7 @@ def find(kind: ValueType, text: str, language: str = "en") -> list[Value]:
     Args:
         language: ISO 639-1 code of the text; its own words for numbers, months, units ... count too.
     """
-    found = _found(_PATTERNS[kind], kind, text)
+    found = _found(_pattern(kind), kind, text)
     own = abroad(language).get(kind)
     if own is None:
         return found

@@ -16,7 +16,6 @@ from vagent.agent.language.words import NUMBERS, ORDINALS, Bag, content
 from vagent.agent.question import patterns
 from vagent.agent.question.plan import Plan
 from vagent.index.records import SPOKEN, Evidence
-from vagent.index.summaries import telling
 from vagent.tools.safe import safe
 from vagent.tools.time import Span, format_time
 
@@ -185,6 +184,8 @@ def _sentence(shelf: Shelf, line: Line, wanted: set[int]) -> list[Line]:
 
 def _telling(shelf: Shelf, video: int, stretch: Span, count: int) -> list[Quote]:
     """Quotes that stand for any stretch of a video."""
+    from vagent.index.summaries import telling
+
     rows = shelf.index.evidence(video)
     words = shelf.index.settings.summaries.words
     found = []

@@ -122,9 +122,7 @@ def chosen_settings(
         EngineUnavailable: an engine that cannot run here; no chat model for the driver that asks one.
     """
     from vagent import configs
-    from vagent.agent.ask import check_chat
     from vagent.tools.engines import SENSES, choose
-    from vagent.tools.objects import check_find
 
     engines = _engines(engine)
     given: dict[str, Any] = {
@@ -142,8 +140,12 @@ def chosen_settings(
         if getattr(settings.engines, sense) != "auto":
             choose(sense, settings)
     if driver is not None:
+        from vagent.agent.ask import check_chat
+
         check_chat(choose("chat", settings), settings)
     if find:
+        from vagent.tools.objects import check_find
+
         check_find(settings)
     return settings
 

@@ -8,9 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vagent.index.sync.missing import forgettable
-from vagent.index.sync.watching import Watcher
-
 if TYPE_CHECKING:
     from vagent.index.batch.listeners import OnReport
     from vagent.index.library import VideoLibrary
@@ -55,6 +52,8 @@ class Upkeep:
             SourceError: not a folder.
             LibraryError: the library itself fails, for instance because the disk is full.
         """
+        from vagent.index.sync.watching import Watcher
+
         named = [folders] if isinstance(folders, str | Path) else list(folders)
 
         def look(folder: Path) -> list[Report]:
@@ -77,6 +76,8 @@ class Upkeep:
             sources: only what lay at or below these, whether it has been noticed before or not.
             days: only what has been missing for so long.
         """
+        from vagent.index.sync.missing import forgettable
+
         named = [sources] if isinstance(sources, str | Path) else list(sources)
         return forgettable(self._index.store, [Path(source) for source in named], timedelta(days=days))
 

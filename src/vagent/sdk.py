@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import vagent.agent.ask as agent
 from vagent import configs
 from vagent._intake import Intake
-from vagent._talk import Chat
 from vagent._upkeep import Upkeep
-from vagent.agent.chats import Chats, Thread
-from vagent.agent.records import Answer, Event
-from vagent.agent.runs.manifest import Asked, Head
-from vagent.agent.runs.replay import Replay
-from vagent.agent.runs.runs import Runs
 from vagent.errors import LibraryError, SourceError, TimeError
-from vagent.index.bundle import exporting, importing
-from vagent.index.bundle.exporting import Exported
-from vagent.index.bundle.importing import Merged
-from vagent.index.bundle.steps import OnStep
 from vagent.index.library import VideoLibrary
-from vagent.index.records import Kind, Moment, Video
-from vagent.index.which import Which
 from vagent.tools.time import format_time, parse_time
+
+if TYPE_CHECKING:
+    from vagent._talk import Chat
+    from vagent.agent.chats import Chats, Thread
+    from vagent.agent.records import Answer, Event
+    from vagent.agent.runs.manifest import Head
+    from vagent.agent.runs.replay import Replay
+    from vagent.agent.runs.runs import Runs
+    from vagent.index.bundle.exporting import Exported
+    from vagent.index.bundle.importing import Merged
+    from vagent.index.bundle.steps import OnStep
+    from vagent.index.records import Kind, Moment, Video
+    from vagent.index.which import Which
 
 Time = float | str
 """Seconds, or what ``vagent.tools.time.parse_time`` reads: ``"1:35"``, ``"0:01:35.5"``, ``"1h2m"``."""
@@ -64,8 +64,18 @@ class Library(Intake, Upkeep):
 
     def _set(self, index: VideoLibrary) -> None:
         self._index = index
-        self._chats = Chats(index.folder / "chats.db")
-        self._runs = Runs(index)
+
+    @cached_property
+    def _chats(self) -> Chats:
+        from vagent.agent.chats import Chats
+
+        return Chats(self.folder / "chats.db")
+
+    @cached_property
+    def _runs(self) -> Runs:
+        from vagent.agent.runs.runs import Runs
+
+        return Runs(self._index)
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +103,9 @@ class Library(Intake, Upkeep):
 
     def close(self) -> None:
         """Let go of the database, the models and the worker processes."""
-        self._chats.close()
-        self._runs.close()
+        for opened in ("_chats", "_runs"):
+            if opened in vars(self):
+                getattr(self, opened).close()
         self._index.close()
 
     def check(self, question: str, choices: Sequence[str] | None = None) -> None:
@@ -103,7 +114,9 @@ class Library(Intake, Upkeep):
         Raises:
             QuestionError: it is empty or too long, or its options cannot be told apart.
         """
-        agent.checked(question, choices, self.settings)
+        from vagent.agent.ask import checked
+
+        checked(question, choices, self.settings)
 
     def videos(self, which: Which | None = None) -> list[Video]:
         """All videos in the library, or those that fit, by path.
@@ -149,6 +162,8 @@ class Library(Intake, Upkeep):
             SourceError: a source of which nothing is in the library.
             StorageError: the file cannot be written, or something else lies there.
         """
+        from vagent.index.bundle import exporting
+
         videos = None if sources is None else [v.fingerprint for source in sources for v in self.find(source)]
         return exporting.export_library(self.folder, Path(file).expanduser(), videos, progress)
 
@@ -160,6 +175,8 @@ class Library(Intake, Upkeep):
             BundleError: it is damaged, forged or of a newer vagent.
             LibraryError: this library cannot be written, or another process merges into it.
         """
+        from vagent.index.bundle import importing
+
         return importing.import_library(self.folder, Path(file).expanduser(), progress)
 
     def search(
@@ -220,6 +237,8 @@ class Library(Intake, Upkeep):
             TimeError: the times make no sense for the video.
             SourceError: there is nothing to ask: the library, or the source in it, is empty, or nothing there fits.
         """
+        from vagent.agent.records import Answer
+
         for event in self._stream(question, (source, which), choices, start, until, save=save, cache=cache):
             if isinstance(event, Answer):
                 return event
@@ -255,6 +274,10 @@ class Library(Intake, Upkeep):
         videos = self._chosen(*asked)
         if not videos:
             raise SourceError("the library is empty", str(self.folder), hint="run: vagent index PATH")
+        self._index.warm()
+        import vagent.agent.ask as agent
+        from vagent.agent.runs.manifest import Asked
+
         low, high = _times(videos, start, until)
         numbers = [video.id for video in videos]
         history = tuple(thread.turns()) if thread is not None and save else ()
@@ -320,6 +343,9 @@ class Library(Intake, Upkeep):
             QuestionError: an empty or oversized name.
             LibraryError: the chats of the library cannot be read or written.
         """
+        from vagent._talk import Chat
+        from vagent.agent.chats import Chats
+
         thread = self._chats.thread(name) if name is not None else Chats(None).thread("chat")
 
         def stream(question: str, choices: Sequence[str] | None, save: bool, cache: bool | None) -> Iterator[Event]:
@@ -349,7 +375,9 @@ class Library(Intake, Upkeep):
     ) -> Answer:
         """As ``ask``, for asynchronous programs: the work is done in a thread."""
         given: dict[str, Any] = {"source": source, "which": which, "choices": choices, "start": start, "until": until}
-        return await asyncio.to_thread(self.ask, question, **given, save=save, cache=cache)
+        from asyncio import to_thread
+
+        return await to_thread(self.ask, question, **given, save=save, cache=cache)
 
 
 def _times(videos: Sequence[Video], start: Time | None, until: Time | None) -> tuple[float | None, float | None]:

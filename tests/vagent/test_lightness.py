@@ -33,6 +33,15 @@ HEAVY = (
     *"numpy cv2 av faiss langgraph langchain_core httpx onnxruntime rapidocr tokenizers".split(),
 )
 
+INDEXING = ("vagent.index.pipeline", "vagent.index.batch.run", "vagent.index.bundle.importing", "onnx", "cv2", "av")
+"""What only making or moving an index needs."""
+
+ANSWERING = ("vagent.agent.ask", "vagent.agent.graph", "langgraph", "langchain_core", "langsmith")
+"""What only an answer needs."""
+
+UNUSED = ("langsmith.types.run", "langgraph_sdk.client", "websockets")
+"""What LangGraph imports by itself for those who use its server, and LangSmith's."""
+
 PROGRAM = """
 import json, sys
 from tests.engine_loading import block_network, wanted
@@ -94,10 +103,18 @@ class TestModules:
         assert loaded("index", video, "--preset", "quick", "--library", tmp_path / "library") == []
 
     @pytest.mark.parametrize(
-        "arguments", [["search", "umbrella"], ["ask", "Who forgot her umbrella?"], ["list"]], ids=lambda given: given[0]
+        ("arguments", "watched"),
+        [
+            (["list"], (*(set(HEAVY) - {"numpy"}), *INDEXING, *ANSWERING)),
+            (["search", "umbrella"], (*MODELS, *INDEXING, *ANSWERING)),
+            (["ask", "Who forgot her umbrella?"], (*MODELS, *INDEXING, *UNUSED)),
+        ],
+        ids=lambda given: given[0],
     )
-    def test_an_index_is_searched_without_them(self, arguments: list[str], indexed: Path) -> None:
-        assert loaded(*arguments, "--library", indexed) == []
+    def test_an_index_is_read_without_what_is_not_needed(
+        self, arguments: list[str], watched: tuple[str, ...], indexed: Path
+    ) -> None:
+        assert loaded(*arguments, "--library", indexed, watched=watched) == []
 
 
 def engines_here() -> list[tuple[Sense, str]]:

@@ -14,7 +14,10 @@ Vectors = NDArray[np.float32]
 
 
 class EmbeddingEngine(Engine, Protocol):
-    """Turns texts into unit vectors whose inner product is their similarity."""
+    """Turns texts into unit vectors whose inner product is their similarity.
+
+    An engine that takes its time to load may have a method ``warm``, which begins that in the background.
+    """
 
     @property
     def dimension(self) -> int:

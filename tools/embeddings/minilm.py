@@ -117,7 +117,8 @@ class MiniLM:
             except Exception:  # noqa: BLE001 - it is raised again where the model is used
                 _log.debug("the embedding model cannot be loaded", exc_info=True)
 
-        threading.Thread(target=load, name="vagent-minilm").start()
+        if self._loaded is None:
+            threading.Thread(target=load, name="vagent-minilm").start()
 
     def _load(self) -> tuple[Any, Any]:
         with self._lock:
