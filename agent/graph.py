@@ -135,7 +135,7 @@ def verify(state: State, runtime: Runtime[Context]) -> State:
 def _by_evidence(state: State, context: Context) -> tuple[Draft, Chosen | None]:
     """What the evidence and the looks answer by themselves."""
     plan, shelf, leads = state["plan"], context.shelf(state), _leads(state)
-    draft = check.check(reach.limited(extract.draft(plan, shelf, leads), shelf, len(state["videos"])), shelf)
+    draft = check.check(reach.limited(extract.draft(plan, shelf, leads), shelf, state["videos"], plan.task), shelf)
     draft = looks.with_looks(draft, plan, state.get("looks", []))
     chosen = None
     if state.get("choices"):

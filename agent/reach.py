@@ -9,24 +9,45 @@ from pathlib import PurePath
 from vagent.agent.evidence.draft import Draft, Quote
 from vagent.agent.evidence.phrases import at, listed, says
 from vagent.agent.evidence.shelf import Shelf
+from vagent.agent.question.plan import Task
 from vagent.tools.safe import quoted, safe
 from vagent.tools.time import Span
 
 _PLACES = 3  # moments of one film that are listed
+_NAMED = 4  # films that are named of those that were left out
+_OF_ALL: frozenset[Task] = frozenset({"whole", "chapters"})  # asks of each film what it holds
 
 
-def limited(draft: Draft, shelf: Shelf, asked: int) -> Draft:
-    """The draft as it may be said of so many videos: evidence is read of those alone that search found.
+def limited(draft: Draft, shelf: Shelf, videos: Sequence[int], task: Task) -> Draft:
+    """The draft as it may be said of some videos: evidence is read of no more than a few of them, those that search
+    found, or the first ones where nothing was searched for.
 
-    "No" and "nowhere" cannot be told of films that were not gone through.
+    "No" and "nowhere" cannot be told of films that were not gone through, and whoever asks about all of them is told
+    which were, and how to hear of the rest.
+
+    Args:
+        videos: those that were asked, by row number.
+        task: what was asked of them.
     """
-    read = len(shelf.numbers)
-    if read >= asked:
+    left = [video for video in videos if video not in shelf.numbers]
+    if not left:
         return draft
-    told = f"Of {asked} videos the {read} that search found best were gone through."
+    read = len(shelf.numbers)
+    first = task in _OF_ALL and shelf.numbers == tuple(videos[:read])
+    which = f"first {read}" if first else f"{read} that search found best"
+    told = f"Of {len(videos)} videos the {which} were gone through."
     if draft.absent:
         return Draft(missing=f"{draft.text} {told}", leads=draft.leads, coverage=draft.coverage)
-    return replace(draft, notice=" ".join(filter(None, (draft.notice, told)))) if draft.coverage else draft
+    if task in _OF_ALL and draft.text:
+        names = [_name(shelf, video) for video in left[:_NAMED]]
+        more = [f"{len(left) - _NAMED} more"] if len(left) > _NAMED else []
+        told += (
+            f" Left out: {listed([*names, *more])}; to hear of these, name one in the question, or choose some"
+            " (--title, --path, --year, --language)."
+        )
+    elif not draft.coverage:
+        return draft
+    return replace(draft, notice=" ".join(filter(None, (draft.notice, told))))
 
 
 def with_films(

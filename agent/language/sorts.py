@@ -50,8 +50,20 @@ animal vehicle"""
 DETECTED: frozenset[str] = frozenset(stem(word) for word in _DETECTED.split())
 """Stems of what common detectors know: that these find nothing else says nothing."""
 
+_UNSEEN = "money price noise sound"  # sorts of what no picture shows
+
 _MEMBERS: Mapping[str, frozenset[str]] = {
     stem(name): frozenset(stem(word) for word in words.split())
     for names, words in _SORTS.items()
     for name in names.split()
 }
+
+THINGS: frozenset[str] = DETECTED.union(
+    *(
+        {stem(name), *(stem(word) for word in words.split())}
+        for names, words in _SORTS.items()
+        for name in names.split()
+        if name not in _UNSEEN.split()
+    )
+)
+"""Stems of things that are seen where they are: that one is spoken of does not put it there."""

@@ -12,8 +12,8 @@ from vagent.agent.evidence.events import by_meaning
 from vagent.agent.evidence.phrases import at, coverage_in_words, listed, says
 from vagent.agent.evidence.shelf import Line, Shelf
 from vagent.agent.evidence.turns import matches
-from vagent.agent.language.sorts import DETECTED, share
-from vagent.agent.language.words import content, stem
+from vagent.agent.language.sorts import DETECTED, THINGS, share
+from vagent.agent.language.words import content, stem, tokens
 from vagent.agent.question import patterns
 from vagent.agent.question.plan import HEARD, SEEN, SPOKEN, WRITTEN, Plan
 from vagent.agent.routes import find, occurrences
@@ -29,6 +29,13 @@ _ASKING = frozenset(stem(word) for word in "never ever hear see find spot point 
 _MENTIONED = re.compile(r"\bmention|\bsa(?:y|id|ys)\b|\btalk|\bspoken\b|\bspeak|\btell|\bsubtitle|\basks?\b", re.I)
 _PASSIVE = re.compile(r"\bmentioned\b", re.I)
 _HEARD = re.compile(r"\bhear[ds]?\b|\baudible\b", re.I)
+_THERE = re.compile(r"\b(?:is|are|was|were) there\b(?P<what>[^?!.,;]*)", re.I)
+_WHO = re.compile(r"\b(?:who|whom|whose|that|which|called|named)\b", re.I)
+_BEFORE = frozenset("ever never any a an some the not at all one more also really".split())  # stands before a thing
+_AFTER = frozenset(
+    "in on at of with without to from by near beside behind under over during before after while when"
+    " visible seen shown there anywhere somewhere and or".split()
+)  # what a thing is named by ends here
 _SHOWN = re.compile(r"\bvisible\b|\bseen?\b|\bin view\b|\bpicture\b|\bappears?\b|\bshown\b|\bspot\b", re.I)
 
 
@@ -36,19 +43,24 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     """Yes with the moments, no as far as was gone through, or why neither can be said."""
     words = [w for q in plan.quoted for w in content(q, frame=True)] or [w for w in plan.words if w not in _ASKING]
     kinds = _kinds(plan)
+    seen = kinds in (None, SEEN) and _is_thing(plan, shelf)
+    if seen:
+        kinds = SEEN
     lines = _spoken_by(plan, _within(plan, shelf))
     scored = (
         [(match, line) for line in lines if (match := share(words, line.bag, shelf.rarity)) >= _SURE] if words else []
     )
     inside = [(match, line) for match, line in scored if kinds is None or line.evidence.kind in kinds]
     if inside:
-        return _yes(plan, shelf, inside)
+        return _yes(plan, shelf, inside, kinds)
+    if seen and (named := [(match, line) for match, line in scored if line.evidence.kind in (*SPOKEN, *WRITTEN)]):
+        return _only_named(shelf, words, named)
     if not words or not patterns.OPEN.search(plan.framed):
         return _open(plan, shelf, leads, words)
     return _no(plan, shelf, kinds, words, [line for _, line in scored])
 
 
-def _yes(plan: Plan, shelf: Shelf, scored: Sequence[tuple[float, Line]]) -> Draft:
+def _yes(plan: Plan, shelf: Shelf, scored: Sequence[tuple[float, Line]], kinds: tuple[Kind, ...] | None) -> Draft:
     found = occurrences.grouped(scored)
     best = max(o.match for o in found)
     quotes = tuple(o.quote for o in sorted(found, key=lambda o: (o.match < best - 0.05, o.quote.span.start)))
@@ -62,7 +74,24 @@ def _yes(plan: Plan, shelf: Shelf, scored: Sequence[tuple[float, Line]]) -> Draf
         quotes[:_NAMED],
         0.4 + 0.4 * best,
         spans=tuple((video, span) for video, span, _ in stretches),
-        coverage=coverage(shelf, _kinds(plan)),
+        coverage=coverage(shelf, kinds),
+    )
+
+
+def _only_named(shelf: Shelf, words: Sequence[str], scored: Sequence[tuple[float, Line]]) -> Draft:
+    """A thing that is spoken or written of: a sign with the word is no dog."""
+    found = occurrences.grouped(scored)
+    covered = tuple(c for c in coverage(shelf, SEEN) if _tells(c.kind, words, shelf))
+    looked = (
+        f"None was recognised in the picture. {coverage_in_words(covered)}"
+        if covered
+        else "Whether one is seen was not looked at."
+    )
+    times = listed([at(span) for _, span, _ in occurrences.together(found)[:_NAMED]])
+    return Draft(
+        missing=f"{looked} The word occurs in what is said or written, at {times}.",
+        leads=tuple(o.quote for o in found[:_NAMED]),
+        coverage=covered,
     )
 
 
@@ -111,7 +140,7 @@ def _tells(kind: Kind, words: Sequence[str], shelf: Shelf) -> bool:
         return False
     if kind != "objects":
         return True
-    sought = [stem for label in shelf.index.settings.objects.find for stem in content(label, frame=True)]
+    sought = _sought(shelf)
     return all(word in DETECTED or word in sought for word in words)
 
 
@@ -130,6 +159,21 @@ def _kinds(plan: Plan) -> tuple[Kind, ...] | None:
     if plan.kind == "visual" or plan.visual or _SHOWN.search(plan.framed):
         return (*SEEN, *WRITTEN) if plan.quoted else SEEN
     return None
+
+
+def _is_thing(plan: Plan, shelf: Shelf) -> bool:
+    """Whether it is asked whether there is something that one would see. Of what somebody does, others may tell."""
+    asked = _THERE.search(plan.framed)
+    if asked is None or plan.quoted or _WHO.search(asked["what"]):
+        return False
+    named = [word for word in tokens(asked["what"]) if word not in _BEFORE]
+    end = next((i for i, word in enumerate(named) if word in _AFTER), len(named))
+    return bool(named[:end]) and (stem(named[end - 1]) in THINGS or stem(named[end - 1]) in _sought(shelf))
+
+
+def _sought(shelf: Shelf) -> list[str]:
+    """Stems of the descriptions that the detector was told to look for."""
+    return [stem for label in shelf.index.settings.objects.find for stem in content(label, frame=True)]
 
 
 def _within(plan: Plan, shelf: Shelf) -> list[Line]:

@@ -123,6 +123,19 @@ def test_several_videos_are_told_one_by_one() -> None:
     assert {citation.video for citation in answer.citations} == {"/films/1.mkv", "/films/2.mkv"}
 
 
+@pytest.mark.parametrize("question", ["What are these recordings about? Give a summary", "List the chapters of the videos."])
+@pytest.mark.parametrize("more", [0, 1, 9])
+def test_of_many_videos_it_says_which_were_left_out(question: str, more: int) -> None:
+    index = MemoryIndex([row for n in range(1, 7 + more) for row in film(names()[n % 3 :][:1], video=n)])
+    answer = ask(index, question, videos=list(range(1, 7 + more)))
+    assert answer.answered
+    assert ("were gone through" in answer.text) is (more > 0)
+    if more:
+        assert f"Of {6 + more} videos the first 6 were gone through. Left out: 7.mkv" in answer.text
+        assert "--title" in answer.text
+    assert ("and 5 more;" in answer.text) is (more == 9)
+
+
 def test_where_there_is_nothing_to_sum_up_it_says_so() -> None:
     index = MemoryIndex(rows("visual", [(0.0, 5.0, "")]), kinds=("subtitle", "visual"))
     for question in ("What is this video about?", "List the chapters"):

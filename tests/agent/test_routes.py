@@ -137,6 +137,42 @@ def test_no_is_not_said_where_no_sense_could_tell(name: str, question: str) -> N
     assert not answer(name, question).answered
 
 
+SIGN = [*rows("screen_text", [(12.0, 15.0, "BEWARE OF THE DOG")]), *rows("subtitle", [(40.0, 42.0, "A dog, a dog!")])]
+
+
+@pytest.mark.parametrize("question", ["Is there ever a dog?", "Is there a dog?", "Are there animals?"])
+def test_a_word_is_not_the_thing_itself(question: str) -> None:
+    given = ask(MemoryIndex(SIGN, embedder=minilm(), kinds=("subtitle", "screen_text")), question, videos=[1])
+    assert not given.answered and given.confidence < 0.5
+    assert "Whether one is seen was not looked at." in given.text
+    assert "in what is said or written, at 00:00:12-00:00:15" in given.text
+    assert given.leads[0].span.start == 12.0
+
+
+def test_a_thing_that_is_only_named_was_not_recognised() -> None:
+    held = [*SIGN, *rows("objects", [(1.0, 3.0, "car")])]
+    given = ask(
+        MemoryIndex(held, embedder=minilm(), kinds=("subtitle", "screen_text", "objects")),
+        "Is there ever a dog?",
+        videos=[1],
+    )
+    assert not given.answered
+    assert "None was recognised in the picture. Gone through: objects once a second" in given.text
+
+
+@pytest.mark.parametrize(
+    "question", ["Is a dog ever mentioned?", 'Does the word "dog" ever appear?', "Is there a sign?"]
+)
+def test_a_word_that_is_asked_for_is_enough(question: str) -> None:
+    held = [*SIGN, *rows("screen_text", [(70.0, 73.0, "No sign of life")])]
+    index = MemoryIndex(held, embedder=minilm(), kinds=("subtitle", "screen_text"))
+    assert ask(index, question, videos=[1]).answered
+
+
+def test_what_somebody_does_is_told_in_words_too() -> None:
+    assert "None was" not in answer(FILM, "Is there a man who sold a watch?").text
+
+
 def test_weak_recognition_denies_nothing() -> None:
     index = MemoryIndex(rows("speech", [(1.0, 3.0, "good morning")], weak=True), embedder=minilm(), kinds=("speech",))
     assert not ask(index, "Does anyone mention a dog?", videos=[1]).answered
