@@ -14,6 +14,7 @@ from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.question.hints import clocks
 from vagent.index.pictures import inside
 from vagent.prompts import fill, marker
+from vagent.tools import deadline
 from vagent.tools.media.frames import unjpeg
 from vagent.tools.safe import safe, safe_lines
 from vagent.tools.time import Span, format_time
@@ -143,7 +144,8 @@ def _judge(
     engine: Any, frames: Frames, asking: Callable[[Sequence[str]], str], options: Sequence[str]
 ) -> tuple[float, ...]:
     """How probable each option is. Every option stands at every place once: a model's liking for a letter cancels out,
-    and the result does not depend on the order in which the options were given."""
+    and the result does not depend on the order in which the options were given. Nobody can tell where the time does
+    not last for all of them."""
     if not options or not getattr(engine, "scores", False):
         return ()
     # One order to begin with, whatever order was given: sums in another order differ in the last digit.
@@ -151,6 +153,8 @@ def _judge(
     totals = [0.0] * len(options)
     for turn in range(len(first)):
         order = first[turn:] + first[:turn]
+        if deadline.over():
+            return ()
         scores = engine.score_choices(frames, asking([options[i] for i in order]), _letters(options))
         for i, score in zip(order, scores, strict=True):
             totals[i] += score / len(options)

@@ -15,6 +15,7 @@ from vagent.agent.look import look as look_at
 from vagent.agent.routes.choices import without_label
 from vagent.agent.state import Observation
 from vagent.errors import EngineError
+from vagent.tools.deadline import within
 from vagent.tools.safe import safe
 from vagent.tools.time import format_time
 
@@ -47,10 +48,12 @@ def look(
     told, spent = len(getattr(engine, "notices", ())), getattr(engine, "spent", 0)
     options = [without_label(c) for c in desk.state.get("choices", ())]
     try:
-        seen = look_at(engine, desk.shelf, row, span, question, options, again=again, pictures=pictures)
+        with within(budget.seconds_left(context)):
+            seen = look_at(engine, desk.shelf, row, span, question, options, again=again, pictures=pictures)
     except EngineError as error:
         # What was said and written may answer all the same; it is told, and nothing is looked at any more.
-        problem = f"Nothing could be looked at: {error}."
+        late = budget.seconds_left(context) <= 0
+        problem = budget.spent_out(desk.state, context) if late else f"Nothing could be looked at: {error}."
         return Observation(f"failed: {error}", problem, notices=(problem,), problem=problem)
     seen = replace(seen, label=f"l{len(desk.state.get('looks', [])) + 1}")
     said = [f"[{seen.label}] {format_time(seen.span.start, 1)}-{format_time(seen.span.end, 1)}: {safe(seen.text)}"]

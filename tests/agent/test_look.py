@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import cv2
@@ -10,9 +11,11 @@ from tests.agent.memory import MemoryIndex, minilm, rows
 from vagent.agent.ask import ask
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.look import look
+from vagent.configs import load
 from vagent.errors import EngineFailed
 from vagent.index.records import Video
 from vagent.prompts import fill, places
+from vagent.tools import deadline
 from vagent.tools.time import Span
 
 
@@ -148,6 +151,37 @@ class Broken(FakeEngine):
     def answer(self, frames: Sequence[tuple[float, np.ndarray]], prompt: str) -> str:
         self.calls.append(([], prompt))
         raise EngineFailed("the server has gone")
+
+
+def test_a_look_ends_with_the_time_of_the_question(index: MemoryIndex) -> None:
+    class Slow(FakeEngine):
+        def answer(self, frames: Sequence[tuple[float, np.ndarray]], prompt: str) -> str:
+            while not deadline.over():
+                time.sleep(0.01)
+            raise EngineFailed("the time for the answer was over")
+
+    index.settings = load({"agent": {"seconds": 1.0}}, env={})
+    given = ask(index, "What colour is the car?", videos=[1], videollm=Slow("red"))
+    assert not given.answered
+    assert "The time limit of 1 seconds was reached." in given.text
+    assert "Nothing could be looked at" not in given.text
+    assert sum(step.action == "look" for step in given.steps) == 1
+
+
+def test_options_are_not_judged_by_some_of_their_orders(index: MemoryIndex) -> None:
+    class Scoring(FakeEngine):
+        scores = True
+
+        def score_choices(self, frames: object, prompt: str, letters: Sequence[str]) -> list[float]:
+            self.calls.append(([], prompt))
+            while not deadline.over():
+                time.sleep(0.01)
+            return [0.0 for _ in letters]
+
+    engine = Scoring("A red car.")
+    with deadline.within(0.05):
+        seen = look(engine, Shelf(index, [1]), 1, Span(0.0, 9.0), "Which colour?", ["red", "blue", "green"])
+    assert (seen.text, seen.options, len(engine.calls)) == ("A red car.", (), 2)
 
 
 def test_an_engine_that_breaks_is_told_and_not_asked_again(index: MemoryIndex) -> None:

@@ -18,6 +18,7 @@ from tests.models.videollm import FAMILIES, folder, make, save
 from vagent.configs import Settings
 from vagent.configs import load as load_settings
 from vagent.errors import EngineFailed
+from vagent.tools import deadline
 from vagent.tools.videollm import Frames
 from vagent.tools.videollm.inputs import clip, inputs
 from vagent.tools.videollm.transformers import TransformersVideoLLM
@@ -167,6 +168,13 @@ class TestAnswers:
         monkeypatch.setattr(model, "generate", lambda **given: rows.append(len(given["input_ids"])) or real(**given))
         engine.caption(self.CLIPS, self.PROMPTS)
         assert sorted(rows) == ([1, 4] if engine._model()[0].layout == "grid" else [1, 1, 3])
+
+    def test_an_answer_ends_with_the_time_for_it(self, engine: TransformersVideoLLM) -> None:
+        before = engine.spent
+        with deadline.within(0), pytest.raises(EngineFailed, match="the time for the answer was over"):
+            engine.answer(frames(2), PROMPT, tokens=50)
+        assert engine.spent - before > 0  # what it wrote until then counts
+        assert isinstance(engine.answer(frames(2), PROMPT, tokens=2), str)
 
     def test_pieces_make_the_answer(self, engine: TransformersVideoLLM) -> None:
         for shown in (frames(4), []):

@@ -21,6 +21,7 @@ from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from vagent.errors import EngineError, EngineFailed, EngineUnavailable
+from vagent.tools import deadline
 from vagent.tools.endpoint.address import Address, without_secrets
 from vagent.tools.engines import Sense
 
@@ -92,7 +93,8 @@ class Endpoint:
             Refused: it answered with an error.
             EngineFailed: no reply in time, or none that is JSON.
         """
-        patience = _Patience(self._timeout)
+        left = deadline.left()
+        patience = _Patience(self._timeout, max(left, 0.0) if left is not None and left < self._timeout else None)
         with self._open(method, path, body, patience) as response:
             return self._parsed(self._body(response, patience))
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 
 from vagent.configs import Settings
 from vagent.errors import EngineError, EngineFailed
-from vagent.tools import device, weights
+from vagent.tools import deadline, device, weights
 from vagent.tools.engines import Status
 from vagent.tools.thoughts import pieces_without_thoughts, without_thoughts
 from vagent.tools.videollm import Frames, VideoLanguageModel
@@ -249,7 +249,8 @@ class TransformersVideoLLM(VideoLanguageModel):
     ) -> list[str]:
         from transformers import StoppingCriteriaList
 
-        criteria = StoppingCriteriaList([_Stopped(stop)] if stop is not None else [])
+        late = _Late()
+        criteria = StoppingCriteriaList([late, *([_Stopped(stop)] if stop is not None else [])])
         out = loaded.model.generate(
             **made,
             max_new_tokens=self._room(tokens),
@@ -260,6 +261,8 @@ class TransformersVideoLLM(VideoLanguageModel):
             stopping_criteria=criteria,
         )
         self.spent += int(out.numel())
+        if late.stopped:
+            raise EngineFailed("the time for the answer was over before the model had ended it", self.revision)
         said = loaded.processor.tokenizer.batch_decode(out[:, made["input_ids"].shape[1] :], skip_special_tokens=True)
         return [without_thoughts(text) for text in said]
 
@@ -287,6 +290,19 @@ class TransformersVideoLLM(VideoLanguageModel):
     def _note(self, text: str) -> None:
         if text not in self.notices:
             self.notices.append(text)
+
+
+class _Late:
+    """Ends a generation when the time of whoever asked is over."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def __call__(self, ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        self.stopped = self.stopped or deadline.over()
+        return torch.full((ids.shape[0],), self.stopped, dtype=torch.bool, device=ids.device)
 
 
 class _Stopped:
