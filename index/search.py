@@ -131,7 +131,10 @@ class Searcher:
         """
         filters = filters or Filters()
         groups = _folded(self._groups(self.hits(query, filters)))
-        smoothed = [replace(group, score=group.score + self._neighbours(group, groups)) for group in groups]
+        by_video = _by_video(groups)
+        smoothed = [
+            replace(group, score=group.score + self._neighbours(group, by_video[group.video])) for group in groups
+        ]
         ranked, limit = _thinned(sorted(smoothed, key=_order)), limit or self.settings.limit
         if not filters.single:
             ranked = [
@@ -151,7 +154,8 @@ class Searcher:
             find: gives the best rows with their scores, as many as are asked for.
         """
         limit, most = self.settings.channel_hits, _ROWS * self.settings.per_video
-        deep = limit
+        # Few videos are enough to fill the first places, and to look twice takes longer than to look deeper at once.
+        deep = limit if filters.single else max(limit, min(_DEEPER * limit, _DEEPEST))
         while True:
             found = find(deep)
             if filters.single:
@@ -172,11 +176,7 @@ class Searcher:
 
     def _neighbours(self, group: _Group, groups: Iterable[_Group]) -> float:
         """What a moment gains from the best one right before or after it: what is talked about goes on for a while."""
-        near = [
-            other.score
-            for other in groups
-            if other is not group and other.video == group.video and other.span.gap(group.span) <= _NEAR
-        ]
+        near = [other.score for other in groups if other is not group and other.span.gap(group.span) <= _NEAR]
         return self.settings.neighbour * max(near, default=0.0)
 
 
@@ -230,15 +230,25 @@ def _moment(taken: Sequence[Hit]) -> _Group:
 def _folded(groups: Iterable[_Group]) -> list[_Group]:
     """Groups that say the same at the same time as one: a subtitle that is burned in too, a caption across a cut."""
     folded: list[_Group] = []
-    for group in sorted(groups, key=_order):
-        same = [other for other in folded if _same(group, other)]
-        folded = [other for other in folded if other not in same]
-        folded.append(_moment([hit for one in (*same, group) for hit in one.hits]))
+    for members in _by_video(sorted(groups, key=_order)).values():
+        of_video: list[_Group] = []
+        for group in members:
+            same = [other for other in of_video if _same(group, other)]
+            of_video = [other for other in of_video if other not in same]
+            of_video.append(_moment([hit for one in (*same, group) for hit in one.hits]))
+        folded += of_video
     return folded
 
 
+def _by_video(groups: Iterable[_Group]) -> dict[int, list[_Group]]:
+    found: dict[int, list[_Group]] = {}
+    for group in groups:
+        found.setdefault(group.video, []).append(group)
+    return found
+
+
 def _same(a: _Group, b: _Group) -> bool:
-    if a.video != b.video or not a.span.overlap(b.span):
+    if not a.span.overlap(b.span):
         return False
     ours, theirs = (set(words(group.hits[0].evidence.text)) for group in (a, b))
     return len(ours & theirs) >= _ALIKE * max(len(ours | theirs), 1)

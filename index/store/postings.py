@@ -73,11 +73,11 @@ def best(postings: Sequence[Posting], limit: int, allowed: NDArray[np.int64] | N
     sums = np.zeros(last + 1)
     for posting in postings:
         sums[posting.ids] += posting.scores
-    if allowed is None:
-        rows = np.flatnonzero(sums)
-    else:
-        inside = allowed[: np.searchsorted(allowed, last, side="right")]
-        rows = inside[sums[inside] > 0]
+    rows = np.flatnonzero(sums > 0)
+    if allowed is not None:
+        inside = np.zeros(last + 1, bool)
+        inside[allowed[: np.searchsorted(allowed, last, side="right")]] = True
+        rows = rows[inside[rows]]
     found = sums[rows]
     if len(rows) > limit:
         least = np.partition(found, len(rows) - limit)[len(rows) - limit]

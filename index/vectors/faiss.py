@@ -14,7 +14,6 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,8 @@ from vagent.index.vectors import Scores, refuse_others
 from vagent.index.vectors.cards import HITS, Card, cards, on_card
 from vagent.index.vectors.lists import Lists, Probing, sample_size, single, train
 from vagent.index.vectors.manifest import FORMAT, Manifest, alone
-from vagent.index.vectors.masks import exactly, inside, mask
-from vagent.index.vectors.segments import Batch, Damaged, Segment, sums_of
+from vagent.index.vectors.masks import Filter, exactly
+from vagent.index.vectors.segments import Batch, Damaged, Segment, one_thread, sums_of
 
 _log = logging.getLogger("vagent.index.vectors")
 
@@ -39,7 +38,7 @@ _SMALL = 16384  # files that hold fewer vectors together are always joined
 _LIKE = 2  # a file is joined with the next one that has at least half of its vectors
 _DEAD = 0.25  # removed vectors, as a part of all, beyond which everything is made anew
 _GROWN = 4  # lists are made anew when there are so many times more vectors than they were made for
-_LOOKED = 20_000  # allowed vectors that are all looked at, however far off their lists are
+_LOOKED = 10_000  # allowed vectors that are all looked at, however far off their lists are
 
 
 class FaissVectors:
@@ -69,6 +68,7 @@ class FaissVectors:
         self._segments: list[Segment] = []
         self._tail: list[Batch] = []
         self._cards: list[Card] = []
+        self._filtered: Filter | None = None
 
     def close(self) -> None:
         """See the interface."""
@@ -125,12 +125,11 @@ class FaissVectors:
 
     def _nearest(self, query: Vectors, k: int, allowed: Ids | None) -> tuple[Scores, Ids, Ids]:
         """Scores, evidence ids and row numbers, each (n, k), of the nearest in all segments and the tail."""
-        chosen = mask(allowed)
-        masks = [None if chosen is None else inside(chosen, segment.evidence) for segment in self._segments]
+        chosen = None if allowed is None else self._filter(allowed)
         if chosen is None and self._cards and k <= HITS:
             parts = self._on_cards(query, k)
         else:
-            parts = self._in_lists(query, k, masks)
+            parts = self._in_lists(query, k, chosen)
         found = [
             (scores, np.where(at < 0, -1, segment.evidence[at]), np.where(at < 0, -1, segment.rows[at]))
             for segment, (scores, at) in zip(self._segments, parts, strict=True)
@@ -141,35 +140,37 @@ class FaissVectors:
         scores, evidence, rows = (np.take_along_axis(values, best, axis=1) for values in (scores, evidence, rows))
         return scores, evidence, np.where(np.isneginf(scores), -1, rows)
 
-    def _in_lists(
-        self, query: Vectors, k: int, masks: list[NDArray[np.bool_] | None]
-    ) -> list[tuple[Scores, NDArray[np.int64]]]:
-        lists = self._chosen_lists(query, masks)
+    def _filter(self, allowed: Ids) -> Filter:
+        """Where what is allowed lies; one search asks for the same several times."""
+        if self._filtered is None or self._filtered.ids is not allowed:
+            self._filtered = Filter(allowed, self._segments, len(self._lists.centres))
+        return self._filtered
+
+    def _in_lists(self, query: Vectors, k: int, chosen: Filter | None) -> list[tuple[Scores, NDArray[np.int64]]]:
+        lists = self._chosen_lists(query, chosen)
+        masks = [None] * len(self._segments) if chosen is None else chosen.masks
         faiss = _faiss()
-        with _one_thread():
+        with one_thread(faiss):
             return [
-                segment.search(faiss, query, min(k, len(segment)), lists, chosen)
-                for segment, chosen in zip(self._segments, masks, strict=True)
+                segment.search(faiss, query, min(k, len(segment)), lists, mask)
+                for segment, mask in zip(self._segments, masks, strict=True)
             ]
 
-    def _chosen_lists(self, query: Vectors, masks: list[NDArray[np.bool_] | None]) -> NDArray[np.int64]:
+    def _chosen_lists(self, query: Vectors, chosen: Filter | None) -> NDArray[np.int64]:
         """The lists to look into for each query, -1 for those that hold nothing that is allowed.
 
         With a filter as many as hold as many allowed vectors as a search without one looks at; all, where few vectors
         are allowed.
         """
         order = self._lists.order(query)
-        number = order.shape[1]
-        held = np.zeros(number, np.int64)
-        for segment, chosen in zip(self._segments, masks, strict=True):
-            if chosen is None:
-                return order[:, : self._lists.probes]
-            held += np.bincount(segment.lists[chosen], minlength=number)
-        wanted = max(_LOOKED, self._lists.probes * sum(map(len, self._segments)) // number)
-        seen = np.cumsum(held[order], axis=1)
-        enough = int(np.max(np.argmax(seen >= min(wanted, int(held.sum())), axis=1))) + 1
-        some = order[:, : max(enough, min(number, self._lists.probes))]
-        return np.where(held[some] > 0, some, -1)
+        number, probes = order.shape[1], self._lists.probes
+        if chosen is None:
+            return order[:, :probes]
+        wanted = max(_LOOKED, probes * sum(map(len, self._segments)) // number)
+        seen = np.cumsum(chosen.held[order], axis=1)
+        enough = int(np.max(np.argmax(seen >= min(wanted, int(chosen.held.sum())), axis=1))) + 1
+        some = order[:, : max(enough, min(number, probes))]
+        return np.where(chosen.held[some] > 0, some, -1)
 
     def _on_cards(self, query: Vectors, k: int) -> list[tuple[Scores, NDArray[np.int64]]]:
         try:
@@ -177,7 +178,7 @@ class FaissVectors:
         except RuntimeError as error:  # memory that something else has taken, a driver that has gone
             _log.warning("vectors are searched on the processor from now on (%s)", error)
             self._cards = []
-            return self._in_lists(query, k, [None] * len(self._segments))
+            return self._in_lists(query, k, None)
 
     # ------------------------------------------------------------------ keeping up with the database
 
@@ -203,6 +204,7 @@ class FaissVectors:
             self._state = state
 
     def _catch_up(self, state: VectorState) -> None:
+        self._filtered = None
         if self._state is None:
             self._load(state)
         new = 0
@@ -385,15 +387,3 @@ def _faiss() -> Any:
 
 def _alike(earlier: Segment, later: Segment) -> bool:
     return len(earlier) + len(later) <= _SMALL or len(earlier) <= _LIKE * len(later)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A search takes milliseconds; on a busy machine threads that wait for each other make it ten times slower."""
-    faiss = _faiss()
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)

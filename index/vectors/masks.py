@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vagent.index.store import Ids, Vectors
 from vagent.index.vectors import Scores
-from vagent.index.vectors.segments import Batch
+from vagent.index.vectors.segments import Batch, Segment
+
+_FEW = 20  # times fewer rows than there are, which are looked up one by one
 
 
-def mask(allowed: Ids | None) -> NDArray[np.bool_] | None:
-    """What is allowed, as a mask over ids."""
-    if allowed is None:
-        return None
-    chosen = np.zeros(int(allowed.max()) + 1, bool)
-    chosen[allowed] = True
-    return chosen
+class Filter:
+    """What a search may find: some ids of evidence.
+
+    Attributes:
+        ids: these, ascending.
+        masks: which positions of each segment are allowed.
+        held: how many of them each list holds.
+    """
+
+    def __init__(self, ids: Ids, segments: Sequence[Segment], lists: int) -> None:
+        self.ids = ids
+        self._table: NDArray[np.bool_] | None = None
+        self.masks = [self.among(segment.evidence, segment.rising) for segment in segments]
+        self.held = np.zeros(lists, np.int64)
+        for segment, mask in zip(segments, self.masks, strict=True):
+            self.held += np.bincount(segment.lists[mask], minlength=lists)
+
+    def among(self, evidence: Ids, rising: bool = False) -> NDArray[np.bool_]:
+        """Which of some rows' evidence is allowed.
+
+        Args:
+            rising: whether that evidence is ascending.
+        """
+        if rising and _FEW * len(self.ids) < len(evidence):
+            chosen = np.zeros(len(evidence), bool)
+            places = np.searchsorted(evidence, self.ids)
+            inside = places < len(evidence)
+            places, sought = places[inside], self.ids[inside]
+            chosen[places[evidence[places] == sought]] = True
+            return chosen
+        highest = int(evidence.max(initial=0))
+        if self._table is None or len(self._table) <= highest:
+            self._table = np.zeros(max(highest, int(self.ids[-1])) + 1, bool)
+            self._table[self.ids] = True
+        return np.asarray(self._table[evidence], bool)
 
 
-def inside(chosen: NDArray[np.bool_], ids: Ids) -> NDArray[np.bool_]:
-    """The mask for some ids, which may lie beyond its end."""
-    return np.asarray(chosen[np.minimum(ids, len(chosen) - 1)] & (ids < len(chosen)), bool)
-
-
-def exactly(query: Vectors, batch: Batch, chosen: NDArray[np.bool_] | None) -> tuple[Scores, Ids, Ids]:
+def exactly(query: Vectors, batch: Batch, chosen: Filter | None) -> tuple[Scores, Ids, Ids]:
     """All of a batch that is held in memory: scores, evidence ids and row numbers, each (n, rows)."""
     rows, evidence, vectors = batch
     scores = query @ vectors.T
     if chosen is not None:
-        scores[:, ~inside(chosen, evidence)] = -np.inf
+        scores[:, ~chosen.among(evidence)] = -np.inf
     return scores, np.broadcast_to(evidence, scores.shape), np.broadcast_to(rows, scores.shape)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +38,7 @@ class Segment:
 
     Attributes:
         rows, evidence, lists: of each vector its row number (ascending), its evidence's id and its list.
+        rising: whether the evidence's ids are ascending.
         index: FAISS's, whose ids are positions in these.
         file: where it lies; None: in memory alone.
     """
@@ -46,6 +48,7 @@ class Segment:
         self.rows = rows
         self.evidence = evidence
         self.lists = lists
+        self.rising = bool(np.all(evidence[1:] > evidence[:-1]))
         self.file: Path | None = None
         self._sums: NDArray[np.uint64] | None = None
         self._starts: NDArray[np.int64] | None = None
@@ -217,3 +220,14 @@ def _sum(content: NDArray[np.uint8]) -> int:
     import xxhash
 
     return xxhash.xxh3_64_intdigest(content.data)
+
+
+@contextmanager
+def one_thread(faiss: Any) -> Iterator[None]:
+    """A search takes milliseconds; on a busy machine threads that wait for each other make it ten times slower."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
