@@ -189,6 +189,30 @@ def listed(folder: Path) -> tuple[list[Head], list[LibraryError]]:
     return sorted(heads, key=lambda head: (head.when, head.id), reverse=True), errors
 
 
+def remove(folder: Path, run: str) -> str:
+    """Delete a saved run, whatever is wrong with its file.
+
+    Args:
+        folder: the library's.
+        run: its id, or the beginning of it.
+
+    Returns:
+        Its id.
+
+    Raises:
+        SourceError: there is none of that name, or several; or a file is named, which may lie anywhere.
+        StorageError: it cannot be deleted.
+    """
+    if not _BEGINNING.fullmatch(run):
+        raise SourceError("no name of a saved run", run, allowed="its name, or the beginning of it", hint=_LIST)
+    file = _file(folder / FOLDER, run)
+    try:
+        file.unlink()
+    except OSError as error:
+        raise StorageError(f"the saved run cannot be deleted ({error.strerror})", str(file)) from error
+    return file.stem
+
+
 def _file(where: Path, run: str | Path) -> Path:
     given = Path(run).expanduser()
     if isinstance(run, Path) or given.suffix or len(given.parts) != 1:

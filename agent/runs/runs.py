@@ -88,6 +88,10 @@ class Runs:
         """A saved run; see ``manifest.load``."""
         return manifest.load(self._library.folder, run)
 
+    def remove(self, run: str) -> str:
+        """Delete a saved run; see ``manifest.remove``."""
+        return manifest.remove(self._library.folder, run)
+
     def replay(self, run: str | Path, *, fresh: bool = False) -> Replay:
         """Go over a saved run: with the calls that it holds, or, ``fresh``, with today's models and settings.
 

@@ -100,6 +100,7 @@ def replay(
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the saved answers instead.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask again with today's models, and compare.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the saved answer instead.")] = False,
     json: JsonOption = False,
     engine: EngineOption = None,
     preset: PresetOption = None,
@@ -114,6 +115,9 @@ def replay(
     with opening(library, preset, engine) as opened:
         if listing:
             put(_replay.listing(opened, json=json))
+            return
+        if delete:
+            put(_replay.deleted(opened, run, json=json))
             return
         found = opened.replay(run or _replay.last(opened), fresh=fresh)
         typer.echo(_replay.verdict(found), err=True)

@@ -45,6 +45,18 @@ def listing(library: Library, *, json: bool) -> str:
     return "\n".join(map(_line, runs)) or f"no saved answers in {_render.safe(str(library.folder))}; {_SAVE}"
 
 
+def deleted(library: Library, run: str | None, *, json: bool) -> str:
+    """Delete a saved answer, and say so. The last one has to be named like any other.
+
+    Raises:
+        SourceError: none was named, or there is none of that name.
+    """
+    if run is None:
+        raise SourceError("which saved answer is to be deleted was not said", hint="list them with --list")
+    name = library.remove_run(run)
+    return _render.as_json({"deleted": name}) if json else f"deleted {name}"
+
+
 def verdict(found: Replay) -> str:
     """What a replay came to, in a line."""
     if found.fresh:

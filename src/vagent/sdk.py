@@ -306,6 +306,21 @@ class Library(Intake, Upkeep):
                 on_error(error)
         return heads
 
+    def remove_run(self, run: str) -> str:
+        """Delete a saved answer. What models said for it stays in the cache of calls.
+
+        Args:
+            run: its name (``answer.run``), or the beginning of it.
+
+        Returns:
+            Its name.
+
+        Raises:
+            SourceError: no such run, or several.
+            StorageError: the file cannot be deleted.
+        """
+        return self._runs.remove(run)
+
     def replay(self, run: str | Path, *, fresh: bool = False) -> Replay:
         """Go over a saved answer again with the calls that were saved with it: no model is asked.
 

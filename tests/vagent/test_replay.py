@@ -468,6 +468,10 @@ def test_the_command_line_saves_lists_and_replays(run: Run, folder: Path, film: 
     assert listed.out.startswith(f"{name}  2")
     assert f"{UMBRELLA}  ->  At 00:00:04 the subtitles say: “Maria" in listed.out
     assert json.loads(run("replay", "--list", *here, "--json").out)["id"] == name
+    other = json.loads(run("ask", film, UMBRELLA, *here, "--save", "--json").out)["run"]
+    assert "was not said" in run("replay", "--delete", *here).err
+    assert run("replay", "--delete", other, *here).out == f"deleted {other}\n"
+    assert json.loads(run("replay", "--list", *here, "--json").out)["id"] == name
     fresh = run("replay", name[:6], "--fresh", *here)
     assert (fresh.code, fresh.err) == (0, "the saved answer came out again\n")
 

@@ -97,6 +97,18 @@ def test_a_file_may_be_sent_elsewhere_and_renamed(tmp_path: Path) -> None:
     assert load(tmp_path / "two", elsewhere) == run
 
 
+def test_a_run_is_deleted_by_its_name_even_where_it_is_damaged(tmp_path: Path) -> None:
+    first, second = saved(tmp_path), saved(tmp_path)
+    file = file_of(tmp_path, second)
+    file.write_text("nothing")
+    assert manifest.remove(tmp_path, second.id) == second.id
+    assert [head.id for head in listed(tmp_path)[0]] == [first.id] and not listed(tmp_path)[1]
+    for name in (second.id, "", str(file_of(tmp_path, first)), f"../runs/{first.id}", "*"):
+        with pytest.raises(SourceError):
+            manifest.remove(tmp_path, name)
+    assert load(tmp_path, first.id) == first
+
+
 def test_the_same_answer_saved_twice_is_two_runs(tmp_path: Path) -> None:
     one, two = saved(tmp_path), saved(tmp_path)
     assert one.id != two.id
