@@ -11,7 +11,7 @@ from vagent.tools.shots import Boundary
 def cut_clips(job: Job) -> None:
     """Cut a video into shots and clips, where those it has were cut from something else."""
     video = job.video.id
-    duration = job.store.video(video).duration
+    duration = job.length
     found = job.detail("shots").get("boundaries", [])
     boundaries = [Boundary(at, kind) for at, kind in found if at < duration]
     spoken = [row.span for row in job.store.evidence(video, kinds=["subtitle"])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from vagent.configs import Settings
 from vagent.errors import SourceError, VagentError
 from vagent.index.fingerprint import fingerprint
+from vagent.index.forecast import Compared, Forecast
 from vagent.index.records import Video
 from vagent.index.sources import video_files
 from vagent.index.store import Problem, Store
@@ -28,7 +30,7 @@ if TYPE_CHECKING:  # questions need none of what indexes, which takes longer to 
     from vagent.index.sync.newcomers import Relink
 
 
-class Intake:
+class Intake(Forecast):
     """The part of a library that takes videos in."""
 
     settings: Settings
@@ -170,6 +172,7 @@ class Intake:
         retry: bool = False,
     ) -> list[Report]:
         """Index files: in processes of their own where the work is ``spread``, else one after the other here."""
+        self.compared, begun = None, time.monotonic()
         if not files:
             return []
         from vagent.index.batch.files import index_one
@@ -177,15 +180,18 @@ class Intake:
         from vagent.index.batch.shares import shares
 
         run = self.store.start_run(self.settings.model_dump(mode="json"), {"files": [str(file) for file in files]})
+        sync = self.settings.sync.model_copy(update={"relink": relink})
+        settings = self.settings.model_copy(update={"sync": sync})
+        each = shares(settings, len(files), workers or settings.index.workers) if spread else [settings]
+        expected = self._foretold(files, each)
         if not spread:
             reports = [index_one(self._indexer(relink), file, listeners, retry=retry) for file in files]
         else:
             self.engines.close()  # their memory is the workers' now
-            sync = self.settings.sync.model_copy(update={"relink": relink})
-            settings = self.settings.model_copy(update={"sync": sync})
-            each = shares(settings, len(files), workers or settings.index.workers)
             reports = Batch(self.store, each, listeners, retry=retry).run(files)
         self.store.finish_run(run, "done", Counter(report.status for report in reports))
+        if expected is not None and all(report.status == "indexed" for report in reports):
+            self.compared = Compared(expected, time.monotonic() - begun)
         return reports
 
     def _indexer(self, relink: Relink) -> FileIndexer:

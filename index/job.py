@@ -108,6 +108,11 @@ class Job:
         return pick(self.info, "audio", index=media.audio_track, language=media.audio_language)
 
     @property
+    def length(self) -> float:
+        """Seconds that the video lasts, as far as is known by now."""
+        return self.store.video(self.video.id).duration
+
+    @property
     def decoding(self) -> tuple[object, ...]:
         """What every stage that sees frames depends on."""
         return (self.settings.media.decode,)

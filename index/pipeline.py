@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from vagent.index.sync.marks import STAGE as MARK
 from vagent.index.sync.marks import Marks
 from vagent.index.visual import embed_pictures
 from vagent.tools.engines import Engines
-from vagent.tools.media import Frame, Gap, Item, MediaInfo
+from vagent.tools.media import Frame, Gap, Item, MediaInfo, Track
 from vagent.tools.media.reader import read
 from vagent.tools.speech import RATE
 from vagent.tools.subtitles import Found
@@ -172,12 +172,8 @@ class VideoIndexer:
         job = self._job
         start = min(stage.begin for stage in stages)
         wanted = {stage.wants for stage in stages}
-        items = read(
-            job.info,
-            job.settings,
-            video=job.video_track if Frame in wanted else None,
-            audio=job.audio_track if wanted != {Frame} else None,
-            start=start,
+        items = self._items(
+            job.video_track if Frame in wanted else None, job.audio_track if wanted != {Frame} else None, start
         )
         clock = _Clock()
         gaps = [gap for gap in job.video.gaps if gap.start < start]
@@ -209,6 +205,10 @@ class VideoIndexer:
         job.tell("scan", end)
         job.costs |= {runner.stage.name: runner.cost for runner in runners}
         job.costs["decode"] = Cost(passed, passed, max(0.0, end - start))
+
+    def _items(self, video: Track | None, audio: Track | None, start: float) -> Iterator[Item]:
+        """What the file holds from ``start`` on."""
+        return read(self._job.info, self._job.settings, video=video, audio=audio, start=start)
 
     def _tell_of_failures(self) -> None:
         for start, end, why in self._job.detail("speech").get("failed", ()):

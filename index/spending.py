@@ -16,11 +16,15 @@ class Cost:
         wall: seconds on the clock that it was at work.
         cpu: seconds of processor time; of one stage beside others those of its own thread.
         media: seconds of video that were worked through.
+        steps: blocks of work that it came in.
+        first: seconds on the clock that the first of them took, which may have loaded a model.
     """
 
     wall: float = 0.0
     cpu: float = 0.0
     media: float = 0.0
+    steps: int = 0
+    first: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -29,7 +33,10 @@ class Cost:
         try:
             yield
         finally:
-            self.wall += time.perf_counter() - wall
+            passed = time.perf_counter() - wall
+            self.first = passed if self.steps == 0 else self.first
+            self.wall += passed
+            self.steps += 1
             self.cpu += time.thread_time() - cpu
 
 

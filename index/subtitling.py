@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 from vagent.index.job import Job, stage_fingerprint
 from vagent.index.sync.marks import subtitle_files
 from vagent.tools.subtitles import Cue, Found, Subtitles, find
+from vagent.tools.time import Span
 
 
 def read(job: Job) -> Found:
@@ -31,6 +33,18 @@ def depends(found: Found) -> tuple[object, ...]:
 def source(job: Job, found: Found) -> Mapping[str, Any]:
     """What the stage leaves behind beside its rows."""
     return {"source": _source(job), "forced": bool(found.chosen and found.chosen.forced)}
+
+
+def presumed(job: Job) -> Found:
+    """What will be found, guessed without reading the video itself, which may be large: files beside it are read, and
+    a text track in it is taken to say what is said throughout."""
+    silent = replace(job.info, tracks=tuple(track for track in job.info.tracks if track.kind != "subtitle"))
+    beside = find(silent, job.settings.subtitles.model_copy(update={"track": None}), _language(job))
+    tracks = [one for one in job.info.of("subtitle") if not (one.bitmap or one.forced or one.commentary)]
+    if not job.settings.subtitles.use or not tracks:
+        return beside
+    whole = Cue(Span(0.0, max(job.info.duration or 0.0, 1.0)), "")
+    return Found(Subtitles(tracks[0].language, f"track {tracks[0].index}", tracks[0].codec, (whole,)))
 
 
 def known(job: Job) -> Found | None:

@@ -36,16 +36,21 @@ def keep(job: Job, common: str) -> None:
         return
     settings, video = job.settings, job.store.video(job.video.id)
     here = machine(settings.cores, settings.device, measure(settings).card)
-    grown = job.store.footprint(video.id)
-    grown_by_stage = {stage: sum(grown.get(kind, 0) for kind in kinds) for stage, kinds in KINDS.items()}
-    grown_by_stage |= {"pictures": _size(job.pictures.path), "embed": grown.get("vectors", 0)}
+    sizes = grown(job)
     rows = []
     for stage, cost in job.costs.items():
         media = cost.media or video.duration
         share = min(1.0, media / video.duration) if video.duration else 1.0
-        size = round(share * grown_by_stage.get(stage, 0))
+        size = round(share * sizes.get(stage, 0))
         rows.append(Actual(preset(settings.preset, common), here, video.id, stage, media, cost.wall, cost.cpu, size))
     job.store.add_actuals(rows)
+
+
+def grown(job: Job) -> dict[str, int]:
+    """Bytes of the library that hold what each stage has found in a video."""
+    held = job.store.footprint(job.video.id)
+    sizes = {stage: sum(held.get(kind, 0) for kind in kinds) for stage, kinds in KINDS.items()}
+    return {**sizes, "pictures": _size(job.pictures.path), "embed": held["vectors"]}
 
 
 def _size(file: Path) -> int:

@@ -87,12 +87,13 @@ def subtitle_files(folder: str) -> Beside:
 def _common(engines: Engines) -> list[object]:
     """What is the same for all videos."""
     settings = engines.settings
-    senses = _senses(settings)
+    senses = senses_used(settings)
     wanted = settings.model_dump(mode="json", include=_SECTIONS)
     return [version("vagent"), wanted, {sense: _engine(engines, sense) for sense in senses}]
 
 
-def _senses(settings: Settings) -> list[Sense]:
+def senses_used(settings: Settings) -> list[Sense]:
+    """The senses that indexing needs engines of."""
     described: list[Sense] = ["videollm"] if settings.captions.use else []
     summed_up: list[Sense] = ["chat"] if settings.summaries.use else []
     return [*_SENSES, *described, *summed_up]

@@ -101,19 +101,20 @@ def standings(store: Store, engines: Engines, videos: Iterable[Video]) -> Iterat
             yield standing(store, engines, video, remembered(video))
 
 
-def standing(store: Store, engines: Engines, video: Video, info: MediaInfo | None) -> Standing:
+def standing(store: Store, engines: Engines, video: Video, info: MediaInfo | None, *, hasty: bool = False) -> Standing:
     """How far one video is from being up to date, by what its stages say.
 
     Args:
         video: its row; one that is not in the library has the number 0.
         info: what its file holds; None: that is not known, and nothing can be told.
+        hasty: guess what subtitles there are rather than read through a file that is new.
 
     Raises:
         LibraryError: the library cannot be read.
     """
     if info is None:
         return Standing(video, due=(Due("all", "missing", video.duration),))
-    look = Look(store, video, info, engines, Pictures(store.folder / "frames", video.fingerprint))
+    look = Look(store, video, info, engines, Pictures(store.folder / "frames", video.fingerprint), hasty=hasty)
     try:
         look.at_everything()
     except VagentError as error:
@@ -145,8 +146,10 @@ class Look(Job):
     Attributes:
         seen: stage -> why it is to run; None where it is up to date. Only stages that the settings ask for.
         follows: of these, those that run only where others change what they are made from.
+        hasty: subtitles are guessed where they would have to be read.
     """
 
+    hasty: bool = False
     seen: dict[str, Due | None] = field(default_factory=dict)
     follows: list[str] = field(default_factory=list)
 
@@ -186,10 +189,11 @@ class Look(Job):
     def _due(self, stage: str, *, unfinished: bool = False, cursor: float = 0.0) -> None:
         never = self.store.stage(self.video.id, stage) is None
         why: Why = "unfinished" if unfinished else "missing" if never else "changed"
-        self.seen[stage] = Due(stage, why, max(0.0, self._length - cursor))
+        self.seen[stage] = Due(stage, why, max(0.0, self.length - cursor))
 
     @property
-    def _length(self) -> float:
+    def length(self) -> float:
+        """Seconds that the video lasts, or is going to."""
         return self.video.duration or self.info.duration or 0.0
 
     def _at_subtitles(self) -> Found:
@@ -198,7 +202,7 @@ class Look(Job):
         if found is not None:
             self.seen["subtitles"] = None
             return found
-        found = subtitling.read(self)
+        found = subtitling.presumed(self) if self.hasty else subtitling.read(self)
         self.pending("subtitles", *subtitling.depends(found))
         return found
 
@@ -210,7 +214,7 @@ class Look(Job):
         if self.store.unembedded(engine.model, 1, self.video.id):
             others = set(self.store.embedding_models()) - {engine.model}
             why: Why = "changed" if any(sort(name) == "evidence" for name in others) else "unfinished"
-            self.seen["embed"] = Due("embed", why, self._length)
+            self.seen["embed"] = Due("embed", why, self.length)
 
     def _at_summaries(self) -> None:
         if not self.settings.summaries.use:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,11 +34,13 @@ class Survey:
         settled: reports of the files that need no work, by file.
         left: the other files, in order.
         present: every file that was seen, with links followed.
+        known: the videos of the library that files hold, by number.
     """
 
     settled: dict[Path, Report]
     left: list[Path]
     present: frozenset[str]
+    known: Mapping[Path, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -49,11 +51,13 @@ class Surveyor:
         store: the library's database.
         up_to_date: what the marks of videos have to be; None: no video counts as up to date.
         patient: whether a file that waits for the user's word goes on waiting.
+        noting: whether what has moved is written down.
     """
 
     store: Store
     up_to_date: Marks | None
     patient: bool = True
+    noting: bool = True
     _places: dict[str, Place] = field(init=False)
     _videos: dict[int, Video] = field(init=False)
     _marks: dict[int, StageState] = field(init=False)
@@ -83,7 +87,7 @@ class Surveyor:
             if video is not None:
                 known[file] = video
         settled = self._settled(known)
-        return Survey(settled, [file for file in files if file not in settled], frozenset(present))
+        return Survey(settled, [file for file in files if file not in settled], frozenset(present), known)
 
     def _whereabouts(self, file: Path) -> tuple[str, os.stat_result] | None:
         """Where a file really lies, and its state; None where indexing has to say what is wrong."""
@@ -104,7 +108,7 @@ class Surveyor:
         """The video that a file holds; None where that takes more than a look."""
         place = self._places.get(path)
         if place is not None and (place.size, place.mtime_ns) == (status.st_size, status.st_mtime_ns):
-            if self._videos[place.video].missing is not None:
+            if self.noting and self._videos[place.video].missing is not None:
                 self.store.mark_missing([place.video], missing=False)
             return place.video
         if place is None and status.st_size not in self._sizes:
@@ -114,12 +118,14 @@ class Surveyor:
         except SourceError:
             return None  # indexing says why
         video = self.store.by_fingerprint(mark)
+        if video is not None and not self.noting:
+            return video.id
         if video is not None:
             self.store.see_path(video.id, path, status.st_size, status.st_mtime_ns)
             self._places[path] = Place(path, status.st_size, status.st_mtime_ns, video.id)
             self._videos[video.id] = self.store.video(video.id)
             return video.id
-        if place is not None:  # something else lies there now
+        if place is not None and self.noting:  # something else lies there now
             self.store.drop_place(path)
         return None
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vagent.errors import VagentError
     from vagent.index.bundle.exporting import Exported
     from vagent.index.bundle.importing import Merged
+    from vagent.index.estimates.estimate import Estimate
+    from vagent.index.estimates.stale import Stale
     from vagent.index.job import Progress
     from vagent.index.pipeline import Report
     from vagent.index.records import Clip, Evidence, Moment, Shot, Video
@@ -28,6 +30,7 @@ __all__ = [
     "Chat",
     "Citation",
     "Clip",
+    "Estimate",
     "Evidence",
     "Exported",
     "Library",
@@ -38,6 +41,7 @@ __all__ = [
     "Searched",
     "Shot",
     "Span",
+    "Stale",
     "Started",
     "Step",
     "VagentError",
@@ -51,6 +55,8 @@ _HOMES = {
     "vagent.errors": ("VagentError",),
     "vagent.index.bundle.exporting": ("Exported",),
     "vagent.index.bundle.importing": ("Merged",),
+    "vagent.index.estimates.estimate": ("Estimate",),
+    "vagent.index.estimates.stale": ("Stale",),
     "vagent.index.job": ("Progress",),
     "vagent.index.pipeline": ("Report",),
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),

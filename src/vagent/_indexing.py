@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from vagent import _progress, _render
+from vagent import _estimating, _progress, _render
 from vagent._board import board
 from vagent.tools.time import format_time
 
@@ -53,6 +53,8 @@ def run(
     _progress.tell(reports)
     if not json:
         typer.echo(summary(reports))
+    if library.compared is not None:
+        _progress.line(_estimating.compared(library.compared))
     return not any(report.status in _BAD for report in reports)
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vagent.index.batch.listeners import OnReport
     from vagent.index.batch.standing import OnStanding
+    from vagent.index.estimates.estimate import Estimate
+    from vagent.index.estimates.stale import Stale
+    from vagent.index.forecast import Compared
     from vagent.index.job import Progress
     from vagent.index.library import VideoLibrary
     from vagent.index.pipeline import Report
     from vagent.index.store import Problem
     from vagent.index.sync.newcomers import Relink
+    from vagent.index.which import Which
 
 
 class Intake:
@@ -87,3 +91,49 @@ class Intake:
     def plan(self, sources: str | Path | Iterable[str | Path]) -> list[dict[str, str]]:
         """What ``add`` would do with each file: ``video``, ``status`` (new, resume, done) and ``reason``."""
         return self._index.plan(sources)
+
+    def estimate(
+        self,
+        sources: str | Path | Iterable[str | Path],
+        presets: Sequence[str] | None = None,
+        *,
+        workers: int | None = None,
+        retry: bool = False,
+        on_preset: Callable[[str], object] | None = None,
+    ) -> list[Estimate]:
+        """What indexing files and folders would cost: seconds, bytes and models, for each preset.
+
+        Learnt from what was indexed here before with the same settings, and as long as that is little, measured on
+        short stretches of the files, which takes a few seconds. Nothing is indexed.
+
+        Args:
+            presets: ``quick``, ``standard``, ``deep``; None: the one in force.
+            workers: how many processes; None: what suits this machine.
+            retry: also files that could not be indexed before and have not changed since.
+            on_preset: told before each preset.
+
+        Raises:
+            SourceError: a source names nothing.
+            SettingsError: no such preset.
+            EngineUnavailable: an engine was asked for by name and cannot run here.
+        """
+        return self._index.estimate(sources, presets, workers=workers, retry=retry, on_preset=on_preset)
+
+    def stale(self, which: Which | None = None) -> list[Stale]:
+        """The videos that are out of date under the settings in force: which stages, why, and the seconds of a run.
+
+        Nothing is decoded. Videos whose files are gone are left out.
+
+        Args:
+            which: only those that fit: by path, title, year or language.
+
+        Raises:
+            SourceError: none fits.
+        """
+        videos = self._index.videos()
+        return self._index.stale(which.of(videos) if which else videos)
+
+    @property
+    def compared(self) -> Compared | None:
+        """How long the last ``add`` took, beside what was estimated before; None where nothing was for its files."""
+        return self._index.compared

@@ -28,7 +28,9 @@ from vagent._ray_option import RayOption
 
 def index(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files and folders of videos.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be indexed, and index nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what it would cost, per preset, and index nothing.")
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side. Default: what suits."),
@@ -49,14 +51,17 @@ def index(
     left alone until it changes (see `vagent list --problems`). Files that moved are known again, and videos whose
     files are gone are marked as missing (see `vagent prune`). With --ray, PATH may be a URL such as s3://bucket/films.
     """
-    from vagent import _indexing, _render, _sync
+    from vagent import _estimating, _indexing, _render, _sync
 
+    if ray is not None and dry_run:
+        raise typer.BadParameter("what is told is what this machine would take", param_hint="--dry-run")
     if ray is not None and (watch or workers):
         raise typer.BadParameter("it goes neither with --watch nor with --workers", param_hint="--ray")
     with opening(library, preset, engine, find) as opened:
         if dry_run:
-            plan = opened.plan(paths)
-            typer.echo(_render.as_json_lines(plan) if json else _render.plan(plan))
+            chosen = preset.value if preset else None
+            told = _estimating.dry_run(opened, paths, preset=chosen, workers=workers, retry=retry, json=json)
+            put(told if isinstance(told, str) else _render.as_json_lines(told))
             return
         policy = _sync.policy(relink)
         if watch:
@@ -85,20 +90,33 @@ def list_videos(
     problems: Annotated[
         bool, typer.Option("--problems", help="List the files that cannot be indexed instead, and why.")
     ] = False,
+    stale: Annotated[
+        bool,
+        typer.Option("--stale", help="List what is out of date under these settings instead, and what a run takes."),
+    ] = False,
     path: PathOption = None,
     title: TitleOption = None,
     year: YearOption = None,
     language: LanguageOption = None,
     json: JsonOption = False,
+    find: FindOption = None,
+    engine: EngineOption = None,
+    preset: PresetOption = None,
     library: LibraryOption = None,
 ) -> None:
     """List the videos of the library."""
-    from vagent import _indexing, _render
+    from vagent import _estimating, _indexing, _render
 
-    with opening(library) as opened:
+    if problems and stale:
+        raise typer.BadParameter("it is one list or the other", param_hint="--stale")
+    with opening(library, preset, engine, find) as opened:
         if problems:
             found = _indexing.problems(opened)
             put(_render.as_json_lines(found) if json else _indexing.listing(found))
+            return
+        if stale:
+            rows = _estimating.stale(opened.stale(chosen_videos(path, title, year, language)))
+            put(_render.as_json_lines(rows) if json else _estimating.listing(rows))
             return
         rows = _render.listed_all(opened.index, opened.videos(chosen_videos(path, title, year, language)))
         put(_render.as_json_lines(rows) if json else _render.listing(rows, opened.folder))

@@ -173,11 +173,6 @@ def tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {_NAMES.get(kind, kind)}" for kind, count in counts.items())
 
 
-def plan(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What ``index --dry-run`` would do."""
-    return "\n".join(f"{row['status']:9}  {safe(row['video'])}  {row['reason']}" for row in rows)
-
-
 def holdings(index: VideoLibrary, video: Video, kinds: Sequence[str]) -> dict[str, Any]:
     """The object that ``show --json`` prints for one video."""
     stages = index.store.stages(video.id)

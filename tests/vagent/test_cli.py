@@ -180,8 +180,10 @@ def test_list_show_and_remove(run: Run, film: Path, tmp_path: Path) -> None:
 
 
 def test_dry_run_indexes_nothing(run: Run, film: Path, tmp_path: Path) -> None:
-    done = run("index", film, "--dry-run", "--json", "--library", tmp_path / "library")
-    assert json.loads(done.out) == {"video": str(film), "status": "new", "reason": "00:00:08"}
+    done = run("index", film, "--dry-run", "--json", "--preset", "quick", "--library", tmp_path / "library")
+    told = json.loads(done.out)
+    assert (told["preset"], told["files"], told["new"], told["unreadable"]) == ("quick", 1, 1, [])
+    assert [video["video"] for video in told["videos"]] == [str(film)]
     assert "is empty" in run("list", "--library", tmp_path / "library").out
 
 
