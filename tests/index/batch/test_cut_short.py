@@ -80,7 +80,7 @@ def test_room_that_is_not_filled_yet_is_noticed(name: str, made: Path, place: Pa
         assert told(place, whole[:index] + bytes(len(whole) - index)) == f"zeros from byte {index} on"
 
 
-@pytest.mark.parametrize("after", [b"\0" * 3, b"\0" * 5000, b"\xff\xfe" * 300, os.urandom(7)])
+@pytest.mark.parametrize("after", [b"\0" * 3, b"\0" * 5000, b"\xff\xfe" * 300, bytes(range(1, 8))])
 def test_what_is_appended_to_a_whole_file_does_not_count(after: bytes, made: Path, place: Path) -> None:
     for name in ("late.mp4", "early.mp4", "film.mkv", "film.avi"):
         assert told(place, (made / name).read_bytes() + after) is None
