@@ -57,6 +57,8 @@ class VideoLibrary(Intake):
     def close(self) -> None:
         """Let go of the database, the models and the worker processes."""
         self._let_go()
+        if self._searcher is not None:
+            self._searcher.close()
         self.engines.close()
         self.store.close()
 

@@ -27,6 +27,7 @@ _EVIDENCE = 'SELECT e.video, e.start, e."end", e.kind, e.text, e.confidence, e.w
 
 _FEW = 64  # videos whose rows are looked for by the index of the database
 _SMALL = 20_000  # rows that are no work to read
+_ASKED = 4  # filters whose rows are kept
 
 
 class EvidenceRows(Database):
@@ -35,7 +36,7 @@ class EvidenceRows(Database):
     def __init__(self, folder: Path, *, write: bool = True, wait: float = 30.0) -> None:
         self._postings = Postings()
         self._catalogue: tuple[tuple[int, bytes], Catalogue] | None = None
-        self._last_let_through: tuple[tuple[object, str], Ids] | None = None
+        self._asked: dict[tuple[object, str], Ids] = {}
         self._catalogue_lock = threading.Lock()
         super().__init__(folder, write=write, wait=wait)
 
@@ -148,13 +149,14 @@ class EvidenceRows(Database):
         return int(last), bytes(counts or b"")
 
     def _let_through(self, state: tuple[int, bytes], filters: Filters) -> Ids:
-        """From the columns; the channels of one search ask the same, one after the other."""
+        """From the columns. The channels of a search ask the same, and so do the searches of one question."""
         asked = (state, repr(filters))
-        last = self._last_let_through
-        if last is not None and last[0] == asked:
-            return last[1]
-        ids = self._known(state).let_through(filters)
-        self._last_let_through = asked, ids
+        with self._catalogue_lock:
+            ids = self._asked.get(asked)
+        if ids is None:
+            ids = self._known(state).let_through(filters)
+            with self._catalogue_lock:
+                self._asked = dict([*self._asked.items(), (asked, ids)][-_ASKED:])
         return ids
 
     def _known(self, state: tuple[int, bytes]) -> Catalogue:

@@ -38,6 +38,7 @@ _SMALL = 16384  # files that hold fewer vectors together are always joined
 _LIKE = 2  # a file is joined with the next one that has at least half of its vectors
 _DEAD = 0.25  # removed vectors, as a part of all, beyond which everything is made anew
 _GROWN = 4  # lists are made anew when there are so many times more vectors than they were made for
+_FILTERS = 4  # of which it is kept what they let through
 _LOOKED = 10_000  # allowed vectors that are all looked at, however far off their lists are
 
 
@@ -68,7 +69,7 @@ class FaissVectors:
         self._segments: list[Segment] = []
         self._tail: list[Batch] = []
         self._cards: list[Card] = []
-        self._filtered: Filter | None = None
+        self._filters: list[Filter] = []
 
     def close(self) -> None:
         """See the interface."""
@@ -141,10 +142,13 @@ class FaissVectors:
         return scores, evidence, np.where(np.isneginf(scores), -1, rows)
 
     def _filter(self, allowed: Ids) -> Filter:
-        """Where what is allowed lies; one search asks for the same several times."""
-        if self._filtered is None or self._filtered.ids is not allowed:
-            self._filtered = Filter(allowed, self._segments, len(self._lists.centres))
-        return self._filtered
+        """Where what is allowed lies; the searches of one question ask for the same several times."""
+        for known in self._filters:
+            if known.ids is allowed:
+                return known
+        made = Filter(allowed, self._segments, len(self._lists.centres))
+        self._filters = [*self._filters, made][-_FILTERS:]
+        return made
 
     def _in_lists(self, query: Vectors, k: int, chosen: Filter | None) -> list[tuple[Scores, NDArray[np.int64]]]:
         lists = self._chosen_lists(query, chosen)
@@ -204,7 +208,7 @@ class FaissVectors:
             self._state = state
 
     def _catch_up(self, state: VectorState) -> None:
-        self._filtered = None
+        self._filters = []
         if self._state is None:
             self._load(state)
         new = 0

@@ -17,6 +17,7 @@ from vagent.index.passages import embed_video
 from vagent.index.records import Clip, Evidence, Kind
 from vagent.index.search import Filters, Searcher
 from vagent.index.store import Store
+from vagent.index.vectors.faiss import FaissVectors
 from vagent.index.words import words
 from vagent.tools.embeddings.minilm import MiniLM
 from vagent.tools.time import Span
@@ -327,3 +328,13 @@ def test_a_query_is_embedded_as_one(searcher: Searcher, engine: MiniLM, monkeypa
     monkeypatch.setattr(MiniLM, "embed_query", embed_query)
     searcher.search("chess")
     assert asked == [["chess"]]
+
+
+def test_a_searcher_that_was_closed_has_let_go_and_can_search_again(searcher: Searcher, engine: MiniLM) -> None:
+    before = searcher.search("chess")
+    index = searcher.index(engine.model, engine.dimension)
+    assert isinstance(index, FaissVectors)
+    assert index.files
+    searcher.close()
+    assert index.files == []
+    assert searcher.search("chess") == before
