@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MOST = 4_000_000  # rows of all words together that are kept, 16 bytes each
+_SPARSE = 32  # so many times more rows than words stand in: sorting takes less time than a place for each row
 
 Scores = NDArray[np.float64]
 
@@ -69,18 +70,30 @@ def best(postings: Sequence[Posting], limit: int, allowed: NDArray[np.int64] | N
     Args:
         allowed: only these rows, ascending.
     """
-    last = max((int(posting.ids[-1]) for posting in postings if len(posting.ids)), default=-1)
-    sums = np.zeros(last + 1)
-    for posting in postings:
-        sums[posting.ids] += posting.scores
-    rows = np.flatnonzero(sums > 0)
+    rows, found = _summed(postings)
     if allowed is not None:
-        inside = np.zeros(last + 1, bool)
-        inside[allowed[: np.searchsorted(allowed, last, side="right")]] = True
-        rows = rows[inside[rows]]
-    found = sums[rows]
+        places = np.searchsorted(allowed, rows)
+        inside = places < len(allowed)
+        inside[inside] = allowed[places[inside]] == rows[inside]
+        rows, found = rows[inside], found[inside]
     if len(rows) > limit:
         least = np.partition(found, len(rows) - limit)[len(rows) - limit]
         rows, found = rows[found >= least], found[found >= least]
     order = np.lexsort((rows, -found))[:limit]
     return list(zip(rows[order].tolist(), found[order].tolist(), strict=True))
+
+
+def _summed(postings: Sequence[Posting]) -> tuple[NDArray[np.int64], Scores]:
+    """All rows, ascending, with their sums, which are added up in the order of the words as SQLite does."""
+    ids = np.concatenate([posting.ids for posting in postings])
+    if not len(ids):
+        return ids, np.empty(0)
+    if _SPARSE * len(ids) < ids.max():
+        rows, places = np.unique(ids, return_inverse=True)
+        scores = np.concatenate([posting.scores for posting in postings])
+        return rows, np.asarray(np.bincount(places, scores), np.float64)
+    sums = np.zeros(int(ids.max()) + 1)
+    for posting in postings:
+        sums[posting.ids] += posting.scores
+    rows = np.flatnonzero(sums > 0)
+    return rows, sums[rows]

@@ -135,6 +135,13 @@ def test_equal_sums_go_by_row_and_only_what_is_allowed_counts() -> None:
     assert best(parts, 9, np.array([], np.int64)) == []
 
 
+def test_far_apart_rows_add_up_to_the_same() -> None:
+    near = [posting(2, 5, 9), posting(5, 7)]
+    far = [Posting(part.ids * 10**6, part.scores) for part in near]
+    for limit in (1, 3, 9):
+        assert best(far, limit) == [(row * 10**6, score) for row, score in best(near, limit)]
+
+
 FILTERS = st.builds(
     Filters,
     videos=st.none() | st.lists(st.integers(1, 4), max_size=3),
