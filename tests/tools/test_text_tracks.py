@@ -226,9 +226,9 @@ class TestWork:
         engine = ScriptedEngine()
         reader = TextReader(engine, SETTINGS.model_copy(update={"every": 4.0}), 1.0, moments := Moments())
         clock = [line(f"tick {i}", CORNER) for i in range(14)]
-        shown = [[*([title] if 2 <= i < 9 else []), clock[i]] for i in range(14)]
+        shown = [[first, second, third, clock[i], *([title] if 2 <= i < 9 else [])] for i in range(14)]
         frames = [(float(i), engine.frame(lines)) for i, lines in enumerate(shown)]
-        found = [s for s in read_all(reader, frames, 14.0, moments=moments) if s.text == title.text]
+        found = [s for s in read_all(reader, frames, 14.0, moments=moments) if s.box == TITLE]
         assert len(engine.detected) == 4
         assert told(found) == [(title.text, 2, 9)]
 

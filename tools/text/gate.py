@@ -11,7 +11,7 @@ from vagent.tools.text import Box, Image
 
 _SIZE = 320, 180  # pixels of the small picture that frames are compared in
 _BLOCK = 10  # pixels of its blocks
-_MOST = 0.6  # part of the blocks that have changed in another picture
+_ANOTHER = 0.6  # correlation of the blocks of two frames below which they show something else
 _ROW = 32  # pixels of height of a patch
 _LONGEST = 960  # pixels of width of a patch, at most
 _FLAT = 12  # grey levels that an edge rises, at least
@@ -58,17 +58,17 @@ class FrameGate:
 
     def changed(self, image: Image) -> bool:
         """True for the first frame and for one that differs somewhere; that frame is then the one to compare with."""
+        import cv2
+
         current = _small(image)
-        if self.last is not None and float(_blocks(current, self.last).max()) < self._change:
+        if self.last is not None and float(_blocks(cv2.absdiff(current, self.last)).max()) < self._change:
             return False
         self.last = current
         return True
 
     def another(self, image: Image) -> bool:
-        """True where most of a frame is not as it was in the frame to compare with: after a cut, or a fast pan."""
-        if self.last is None:
-            return True
-        return float((_blocks(_small(image), self.last) >= self._change).mean()) > _MOST
+        """True where a frame has little in common with the one to compare with: after a cut, or a fast pan."""
+        return self.last is None or _correlation(_small(image), self.last) < _ANOTHER
 
 
 def _small(image: Image) -> NDArray[np.uint8]:
@@ -78,13 +78,19 @@ def _small(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _blocks(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean change of each block of two small pictures, grey levels."""
-    import cv2
-
-    height, width = one.shape
-    blocks = cv2.absdiff(one, other).reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+def _blocks(small: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean of each block of a small picture."""
+    height, width = small.shape
+    blocks = small.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
     return np.asarray(blocks.mean(axis=(1, 3)), np.float64)
+
+
+def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """How alike the blocks of two small pictures lie, whatever their light: 1 for the same, 0 where nothing is."""
+    a, b = (_blocks(small).ravel() for small in (one, other))
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / scale if scale > 0 else float(np.array_equal(a, b))
 
 
 def patch(image: Image, box: Box) -> Patch | None:
