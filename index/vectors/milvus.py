@@ -87,11 +87,19 @@ class MilvusVectors:
             self.refresh()
             if self._state is None or not len(vectors) or (allowed is not None and not len(allowed)):
                 return _filled([[] for _ in vectors], k)
-            if allowed is None:
-                return _filled(self._hits(vectors, k), k)
-            wanted = list(conditions("evidence", allowed))
-            found = self._sifted(vectors, k, allowed) if len(wanted) > _SEARCHES else None
-            return _filled(found or _merged([self._hits(vectors, k, condition) for condition in wanted]), k)
+            try:
+                return _filled(self._nearest(vectors, k, allowed), k)
+            except EngineFailed:  # the collection may have been dropped or let go of; what is noted of it tells
+                self._state = None
+                self.refresh()
+                return _filled(self._nearest(vectors, k, allowed), k)
+
+    def _nearest(self, vectors: Vectors, k: int, allowed: Ids | None) -> list[list[_Hit]]:
+        if allowed is None:
+            return self._hits(vectors, k)
+        wanted = list(conditions("evidence", allowed))
+        found = self._sifted(vectors, k, allowed) if len(wanted) > _SEARCHES else None
+        return found or _merged([self._hits(vectors, k, condition) for condition in wanted])
 
     def _sifted(self, vectors: Vectors, k: int, allowed: Ids) -> list[list[_Hit]] | None:
         """The nearest of the allowed among the nearest of all; None where these would be too many to look through."""
@@ -217,7 +225,6 @@ class MilvusVectors:
             added += len(rows)
             holding = replace(holding, last=int(rows[-1]), tip=_tip(int(evidence[-1]), vectors[-1]))
             if added // _NOTED > (added - len(rows)) // _NOTED:
-                milvus.call("flush", self._collection, timeout=LOADING)
                 milvus.hold(self._collection, holding)
         if holding.removed != state.removed:
             self._discard(milvus, max(before.last, state.last))

@@ -186,6 +186,19 @@ def test_a_collection_that_does_not_agree_is_made_anew_and_said_so(
     assert index.origin == "made from the database"
 
 
+@pytest.mark.parametrize(
+    ("act", "origin"), [("drop_collection", "made from the database"), ("release_collection", "as it was")]
+)
+def test_a_collection_that_goes_while_it_is_used_comes_back(opened: Opened, act: str, origin: str) -> None:
+    ids = put(opened.store, unit(10))
+    index = opened()
+    index.search(unit(1), 1)
+    milvus, collection = milvus_of(index)
+    milvus.call(act, collection)
+    assert sorted(index.search(unit(1), 10)[1][0]) == ids
+    assert index.origin == origin
+
+
 def test_a_copy_of_the_library_that_went_its_own_way_is_told_apart(
     opened: Opened, address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
