@@ -32,6 +32,8 @@ from vagent.index.vectors.segments import Batch, Damaged, Segment, one_thread, s
 
 _log = logging.getLogger("vagent.index.vectors")
 
+_ANEW = "the file of vectors is not used: %s; it is made anew from the database"
+
 _TAIL = 4096  # vectors that are held in memory alone, at most
 _SHARE = 0.1  # new vectors, as a part of all, that are held in memory alone, at most
 _SMALL = 16384  # files that hold fewer vectors together are always joined
@@ -243,7 +245,7 @@ class FaissVectors:
 
     def _start_over(self, reason: str) -> None:
         """What a search found to be damaged is made anew."""
-        _log.warning("the file of vectors is not used: %s; it is made anew from the database", reason)
+        _log.warning(_ANEW + " (%s)", "it is damaged", reason)
         with self._store.snapshot():
             state = self._store.vector_state(self.model)
             if state is not None:
@@ -280,7 +282,7 @@ class FaissVectors:
     # ------------------------------------------------------------------ the files
 
     def _load(self, state: VectorState) -> None:
-        level = logging.INFO  # that it is missing or old is a matter of course, that it is damaged is not
+        detail, level = "", logging.INFO  # that it is missing or old is a matter of course, that it is damaged is not
         try:
             manifest = Manifest.read(self.manifest)
             reason = manifest.disagreement(state)
@@ -295,11 +297,11 @@ class FaissVectors:
         except FileNotFoundError:
             reason = "there is none"
         except Damaged as error:
-            reason, level = f"it is damaged: {error}", logging.WARNING
+            reason, detail, level = "it is damaged", f" ({error})", logging.WARNING
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             reason, level = f"it cannot be read: {error}", logging.WARNING
         self._forget()
-        _log.log(level, "the file of vectors is not used: %s; it is made anew from the database", reason)
+        _log.log(level, _ANEW + "%s", reason, detail)
 
     def _flush(self, state: VectorState) -> None:
         """Puts what is held in memory into segments when it has become much, joins those of like size, writes them."""
@@ -313,7 +315,7 @@ class FaissVectors:
             while len(self._segments) > 1 and _alike(*self._segments[-2:]):
                 self._segments[-2:] = [self._segments[-2].joined(faiss, self._segments[-1])]
         except (Damaged, RuntimeError) as error:  # FAISS raises the latter where a file has gone
-            _log.warning("the file of vectors is not used: %s; it is made anew from the database", error)
+            _log.warning(_ANEW, error)
             self._make(state)
         if any(segment.file is None for segment in self._segments):
             self._save(state)
@@ -333,7 +335,7 @@ class FaissVectors:
                         self._segments[place] = Segment.open(faiss, file)
                 self._described(state).write(self.manifest)
                 self._sweep()
-        except OSError as error:
+        except (OSError, Damaged) as error:
             _log.warning("the vectors cannot be kept in %s, they are made anew each time (%s)", self.manifest, error)
 
     def _outdone(self, state: VectorState) -> bool:
@@ -363,8 +365,9 @@ class FaissVectors:
     def _sweep(self) -> None:
         """Removes the files that are used no longer; a process that has one open goes on with what it has."""
         used = {file.name for segment in self.files for file in (segment, sums_of(segment))}
-        for file in self.folder.glob(f"*{self.manifest.stem}.*"):
-            if file.name not in used and file.suffix in {".faiss", ".npz", ".new"}:
+        ours = (f"{self.manifest.stem}.", f".{self.manifest.stem}.")
+        for file in self.folder.iterdir():
+            if file.name.startswith(ours) and file.name not in used and file.suffix in {".faiss", ".npz", ".new"}:
                 file.unlink(missing_ok=True)
 
     def _copies(self) -> list[Card]:

@@ -155,7 +155,7 @@ class Segment:
         for number in np.unique(left):
             start, end = self._starts[number], self._starts[number + 1]
             if _sum(self._content[start:end]) != int(self._sums[number]):
-                raise Damaged("it is damaged")
+                raise Damaged("a list is not what was written")
             self._unseen[number] = False
 
     def search(

@@ -338,3 +338,22 @@ def test_files_are_left_to_whoever_writes_them_now(store: Store) -> None:
         assert index.search(unit(30)[3:4], 1)[1].tolist() == [[4]]
         assert not index.manifest.exists()
         assert index.files == []
+
+
+def test_files_of_other_models_and_what_a_crash_left_are_told_apart(store: Store) -> None:
+    ids = put(store, unit(30))
+    other = f"summaries {MODEL}"
+    store.put_vectors(other, ids, unit(30, seed=1))
+    first, second = index_of(store), index_of(store, model=other)
+    query = unit(1, seed=2)
+    for index in (first, second):
+        index.search(query, 1)
+    left = [first.folder / f".{first.files[0].name}.new", first.folder / f"{first.manifest.stem}.faiss"]
+    for file in left:
+        file.write_bytes(b"half of it")
+    put(store, unit(30, seed=3), name="b")
+    first.search(query, 1)
+    assert not any(file.exists() for file in left)
+    again = index_of(store, model=other)
+    np.testing.assert_array_equal(again.search(query, 5)[1], second.search(query, 5)[1])
+    assert again.origin == "read from its file"
