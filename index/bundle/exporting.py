@@ -114,7 +114,14 @@ def _write(
     return entries, busy
 
 
-def write_video(source: Source, bundle: Writer, scratch: Path, video: Video, since: float = -inf) -> Entry | None:
+def write_video(
+    source: Source,
+    bundle: Writer,
+    scratch: Path,
+    video: Video,
+    since: float = -inf,
+    tables: Sequence[Table] = TRAVELLING,
+) -> Entry | None:
     """Appends the members of one video.
 
     Rows come first and pictures after them: so there is a picture of all that the rows say there is, also where
@@ -123,6 +130,7 @@ def write_video(source: Source, bundle: Writer, scratch: Path, video: Video, sin
     Args:
         scratch: an empty folder for the members.
         since: only pictures of this second and later ones; of the rows all are written.
+        tables: only rows of these.
 
     Returns:
         What the manifest says of it; None where it was removed meanwhile.
@@ -132,9 +140,9 @@ def write_video(source: Source, bundle: Writer, scratch: Path, video: Video, sin
         if source.by_fingerprint(video.fingerprint) is None:
             return None
         with rows.open("wb") as stream:
-            counts = {table.name: write(stream, table, source.travelling(table, video.id)) for table in TRAVELLING}
+            counts = {table.name: write(stream, table, source.travelling(table, video.id)) for table in tables}
     pictures = Pictures(source.folder / "frames", video.fingerprint)
-    frames = gather(pictures, scratch, since) if pictures.path.is_file() else None
+    frames = gather(pictures, scratch, since) if since < inf and pictures.path.is_file() else None
     return Entry(
         fingerprint=video.fingerprint,
         path=video.path.encode("utf-8", "replace").decode()[:_PATH],

@@ -6,7 +6,7 @@ the other side lacks: they are most of what a video takes, and never change once
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -14,13 +14,18 @@ from pathlib import Path
 from vagent.errors import BundleError
 from vagent.index.bundle.archive import Reader, Writer
 from vagent.index.bundle.choosing import State
+from vagent.index.bundle.contents import TRAVELLING
 from vagent.index.bundle.exporting import Source, write_video
 from vagent.index.bundle.following import Follower
 from vagent.index.bundle.frames import admit, append, place
 from vagent.index.bundle.manifest import FRAMES, ROWS, Entry
 from vagent.index.bundle.steps import disk
 from vagent.index.pictures import Pictures
+from vagent.index.records import Video
 from vagent.index.tables import VERSION
+
+_LOOKS = [table for table in TRAVELLING if table.name in {"videos", "stages", "shots", "clips", "prints"}]
+"""What tells how videos look and sound, and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,32 @@ class Post(Follower, Source):
                 return None
             bundle.finish(self.manifest([entry]))
         return Parcel(file, since, pictures)
+
+    def pack_looks(self, videos: Sequence[Video], file: Path) -> None:
+        """Writes a bundle with what tells how some videos look and sound, for another library to compare with.
+
+        Raises:
+            StorageError: the file cannot be written.
+            LibraryError: the library cannot be read.
+        """
+        with disk("videos cannot be sent", file), file.open("wb") as stream:
+            bundle = Writer(stream)
+            found = (write_video(self, bundle, self._scratch, video, inf, _LOOKS) for video in videos)
+            bundle.finish(self.manifest([entry for entry in found if entry is not None]))
+
+    def receive_looks(self, file: Path) -> None:
+        """Takes in what tells how some videos look and sound.
+
+        Raises:
+            BundleError: the bundle is damaged.
+            LibraryError: the library cannot be written.
+        """
+        with Reader(file, VERSION) as bundle, disk("videos cannot be unpacked", self._scratch):
+            for entry in bundle.unpack(self._scratch):
+                name, _ = next(entry.members())
+                self.load(self._scratch / ROWS, name, entry, bundle.manifest.models)
+                with self.transaction():
+                    self.follow(entry, bundle.manifest.models)
 
     def receive(self, fingerprint: str, parcel: Parcel, guard: Callable[[], object]) -> bool:
         """Brings a video to the state that a bundle holds, in one transaction.

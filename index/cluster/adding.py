@@ -20,6 +20,7 @@ from vagent.index.sync import marks
 from vagent.index.sync.folders import Plan, look_through, report_of_missing
 from vagent.index.sync.marks import Marks
 from vagent.index.sync.missing import mark_lost
+from vagent.index.sync.proposals import proposed, waits
 from vagent.index.urls import is_url, remote_videos
 
 
@@ -57,7 +58,7 @@ def add_by_cluster(
         local = look_through(store, up_to_date, paths, patient=patient) if paths else Plan([], {}, [], [])
         films = [film_at(file) for file in local.left]
         remote, gone = _behind(store, urls)
-        settled = {film.listed: report for film in remote if (report := _up_to_date(store, up_to_date, film))}
+        settled = {film.listed: report for film in remote if (report := _settled(store, up_to_date, film, patient))}
         films += [film for film in remote if film.listed not in settled]
         if listeners.report is not None:
             for report in (*local.settled.values(), *local.gone, *settled.values(), *gone):
@@ -90,11 +91,16 @@ def _plain(url: str) -> str:
     return scheme + separator + rest.strip("/") if separator else url
 
 
-def _up_to_date(store: Store, up_to_date: Marks, film: Film) -> Report | None:
+def _settled(store: Store, up_to_date: Marks, film: Film, patient: bool) -> Report | None:
     """The report of a film that needs no work, told without reading it."""
     video = store.by_path(film.name, film.size, film.stamp)
-    mark = None if video is None else store.stage(video.id, marks.STAGE)
-    if video is None or mark is None or not video.complete or mark.fingerprint != mark_of(up_to_date, film):
+    if video is None:
+        return None
+    if patient and (like := proposed(video)) is not None:
+        old = next((old for old in store.videos() if old.id == like.video), None)
+        return waits(video, like, old)
+    mark = store.stage(video.id, marks.STAGE)
+    if mark is None or not video.complete or mark.fingerprint != mark_of(up_to_date, film):
         return None
     if video.missing is not None:
         store.mark_missing([video.id], missing=False)

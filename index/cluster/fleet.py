@@ -5,8 +5,10 @@ Ray starts no task again by itself: whoever lost a task has to give the next one
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import secrets
 import signal
 import threading
 import time
@@ -50,9 +52,10 @@ class Gone:
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """A task that was started; ``node`` once it has begun somewhere."""
+    """A task that was started; ``key`` names it in the letterbox, ``node`` is where it has begun."""
 
     handle: Any
+    key: str = ""
     node: str | None = None
     seed: Sequence[Any] = ()  # kept for as long as the task may ask for it
 
@@ -77,6 +80,7 @@ class Fleet:
         self._tasks: dict[Any, Task] = {}
         try:
             self._work = self._ray.remote(_work)
+            self._box = self._letterbox()
             self._identify = self._ray.remote(identify)
             self.needs = self._ask(settings)
             self._asked = request(settings, self.needs)
@@ -110,7 +114,14 @@ class Fleet:
             "_generator_backpressure_num_objects": 8,  # a node does not run ahead of a head that is busy
         }
         # In a list, so that Ray does not fetch them all into the task's memory at once.
-        return self._started(Task(self._work.options(**options).remote(errand, blocks), seed=blocks))
+        key = secrets.token_hex(8)
+        handle = self._work.options(**options).remote(errand, blocks, self._box, key)
+        return self._started(Task(handle, key, seed=blocks))
+
+    def answer(self, task: Task, file: Path | None) -> None:
+        """Answers what a task asked; with a file, which is read here and now, or with nothing."""
+        blocks = None if file is None else [self._ray.put(block) for block in _blocks(file)]
+        self._box.put.remote(task.key, blocks)
 
     def listen(self, seconds: float) -> list[tuple[Task, Heard]]:
         """What tasks have to say, once something has been said or so many seconds have passed."""
@@ -179,6 +190,13 @@ class Fleet:
             del self._tasks[handle]
         return said
 
+    def _letterbox(self) -> Any:
+        """Where tasks find answers: an actor on the head's own machine."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=True)
+        return self._ray.remote(_Letterbox).options(num_cpus=0, scheduling_strategy=here).remote()
+
     def _is_alive(self, node: str | None) -> bool:
         return node is None or any(one["NodeID"] == node and one["Alive"] for one in self._ray.nodes())
 
@@ -212,12 +230,35 @@ class Fleet:
             )
 
 
-def _work(errand: Errand, seed: Sequence[Any]) -> Iterator[Said]:
+class _Letterbox:
+    """Answers of the head, each of which one task waits for."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, asyncio.Future[Any]] = {}
+
+    async def put(self, key: str, answer: Any) -> None:
+        self._awaited(key).set_result(answer)
+
+    async def take(self, key: str) -> Any:
+        answer = await self._awaited(key)
+        del self._answers[key]
+        return answer
+
+    def _awaited(self, key: str) -> asyncio.Future[Any]:
+        if key not in self._answers:
+            self._answers[key] = asyncio.get_running_loop().create_future()
+        return self._answers[key]
+
+
+def _work(errand: Errand, seed: Sequence[Any], box: Any, key: str) -> Iterator[Said]:
     """The task itself; ``seed`` are references to the blocks of a parcel."""
     import ray
 
+    def fetched(blocks: Sequence[Any] | None) -> Iterator[bytes] | None:
+        return (ray.get(block) for block in blocks) if blocks else None
+
     yield Begun(ray.get_runtime_context().get_node_id())
-    yield from work(errand, (ray.get(block) for block in seed) if seed else None)
+    yield from work(errand, fetched(seed), lambda: fetched(ray.get(box.take.remote(key))))
 
 
 def _connected(address: str | None) -> tuple[Any, bool]:

@@ -32,7 +32,7 @@ from vagent.index.batch.standing import Tally
 from vagent.index.cluster.entries import Entry, entries, seen_anew
 from vagent.index.cluster.fleet import Fleet, Gone, Heard, Task
 from vagent.index.cluster.keeper import Keeper
-from vagent.index.cluster.messages import Block, Broken, Delivered, Errand, Film, Identity
+from vagent.index.cluster.messages import Alike, Asks, Block, Broken, Delivered, Errand, Film, Identity
 from vagent.index.job import Progress
 from vagent.index.pipeline import Report
 from vagent.index.records import Video
@@ -176,6 +176,12 @@ class Head:
                 self._listeners.progress(entry.progress)
         elif isinstance(said, Block | Delivered):
             self._take_in(entry, said)
+        elif isinstance(said, Asks):
+            self._fleet.answer(task, self._keeper.looks(entry, said.duration))
+        elif isinstance(said, Alike):
+            settled = self._keeper.settle(entry, said, self._settings.sync.relink)
+            self._comes_back(entry)
+            self._heard_of(entry, settled)
         elif isinstance(said, Report):
             self._comes_back(entry)
             self._heard_of(entry, said)

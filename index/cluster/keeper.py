@@ -13,18 +13,23 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from vagent.errors import LibraryBusyError, StorageError
+from vagent.index.batch.files import busy
 from vagent.index.batch.leases import Holder
 from vagent.index.bundle.post import Parcel, Post
 from vagent.index.bundle.steps import disk
 from vagent.index.cluster.entries import Entry
-from vagent.index.cluster.messages import Block, Delivered, Film
+from vagent.index.cluster.messages import Alike, Block, Delivered, Film
 from vagent.index.cluster.scratch import scratch
 from vagent.index.pictures import Pictures
 from vagent.index.pipeline import Report
 from vagent.index.records import Video
-from vagent.index.store import Store
+from vagent.index.store import Place, Store
 from vagent.index.sync import marks
 from vagent.index.sync.marks import Beside, Marks
+from vagent.index.sync.matching import rates
+from vagent.index.sync.newcomers import Relink
+from vagent.index.sync.proposals import KEY, waits
+from vagent.index.sync.relinking import may_relink, relink
 
 _log = logging.getLogger("vagent.index.cluster.keeper")
 
@@ -87,6 +92,51 @@ class Keeper:
         parcel = self._post.pack(entry.fingerprint, self._folder / "seed")
         return None if parcel is None else parcel.file
 
+    def looks(self, entry: Entry, duration: float) -> Path | None:
+        """How the videos look that a new film of so many seconds may be another encoding of: a file that is overwritten
+        by the next one; None where there are none."""
+        printed = self.store.printed("pictures")
+        videos = [
+            video
+            for video in self.store.videos()
+            if video.complete
+            and video.id in printed
+            and video.fingerprint != entry.fingerprint
+            and rates(duration, video.duration)
+        ]
+        if not videos:
+            return None
+        file = self._folder / "looks"
+        self._post.pack_looks(videos, file)
+        return file
+
+    def settle(self, entry: Entry, said: Alike, policy: Relink) -> Report:
+        """What becomes of a film that is another encoding of a video: it takes over that one's index, or waits.
+
+        Raises:
+            LibraryError: the library cannot be written.
+        """
+        old = self.store.by_fingerprint(said.fingerprint)
+        if old is None or not old.complete:
+            return replace(
+                busy(entry.key), path=entry.film.listed
+            )  # it was removed meanwhile: another look tells what the film is now
+        like = replace(said.like, video=old.id)
+        film = entry.film
+        new = self.store.add_video(entry.fingerprint, film.name, film.size, film.stamp, said.info.duration or 0.0, {})
+        if policy != "always" or not may_relink(self.store, like):
+            self.store.update_video(new.id, info={KEY: like.to_dict()})
+            report = waits(self.store.video(new.id), like, old)
+            assert report is not None
+            return replace(report, path=film.listed)
+        if not self._holder.take(old.fingerprint):
+            return replace(busy(entry.key), path=film.listed)
+        try:
+            place = Place(film.name, film.size, film.stamp, new.id)
+            return replace(relink(self.store, self._marks, new, said.info, place, like), path=film.listed)
+        finally:
+            self._holder.drop(old.fingerprint)
+
     def take_in(self, entry: Entry, said: Block | Delivered) -> None:
         """Takes in a piece of what a node sends of a film; the last one brings the library to that state.
 
@@ -122,7 +172,8 @@ class Keeper:
             Pictures(self.store.folder / "frames", video.fingerprint).remove()
             return report
         mark = self.store.stage(video.id, marks.STAGE)
-        if entry.film.remote is not None and mark is not None and mark.fingerprint:
+        through = report.status in ("indexed", "unchanged") and mark is not None and mark.fingerprint
+        if entry.film.remote is not None and mark is not None and through:
             # The node saw copies of the subtitle files; the next run sees those behind the URL.
             fingerprint = mark_of(self._marks, entry.film)
             self.store.set_stage(video.id, marks.STAGE, fingerprint, mark.status, mark.cursor, mark.detail)

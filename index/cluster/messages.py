@@ -9,7 +9,9 @@ from vagent.errors import VagentError
 from vagent.index.bundle.choosing import State
 from vagent.index.job import Progress
 from vagent.index.pipeline import Report
+from vagent.index.sync.proposals import Likeness
 from vagent.index.urls import RemoteVideo
+from vagent.tools.media import MediaInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,28 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Asks:
+    """From the node: which videos of the library can a film that lasts so many seconds be another encoding of?"""
+
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """From the node, in the place of a report: the film is another encoding of a video of the library.
+
+    Attributes:
+        fingerprint: that video's.
+        like: how they differ; the number in it is the node's own.
+        info: what the film's file holds.
+    """
+
+    fingerprint: str
+    like: Likeness
+    info: MediaInfo
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """From the node: the next bytes of a parcel."""
 
@@ -86,5 +110,5 @@ class Identity:
     error: VagentError | None = None
 
 
-Said = Begun | Alive | Progress | Block | Delivered | Report | Broken
+Said = Begun | Alive | Asks | Progress | Block | Delivered | Alike | Report | Broken
 """What a task that indexes may say."""

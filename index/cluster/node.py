@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -26,13 +26,15 @@ from vagent.index.batch.standing import Standing
 from vagent.index.bundle.choosing import State
 from vagent.index.bundle.post import Parcel, Post
 from vagent.index.bundle.steps import disk
-from vagent.index.cluster.messages import Alive, Block, Broken, Delivered, Errand, Film, Identity, Said
+from vagent.index.cluster.messages import Alike, Alive, Asks, Block, Broken, Delivered, Errand, Film, Identity, Said
 from vagent.index.cluster.scratch import scratch
 from vagent.index.fingerprint import fingerprint
 from vagent.index.job import Progress
 from vagent.index.pipeline import Report
 from vagent.index.store import Store
+from vagent.index.sync.proposals import proposed
 from vagent.index.urls import RemoteFile, copy, fingerprint_url
+from vagent.tools.media.probe import probe
 
 _GLANCE = 1.0  # seconds between two messages
 _BLOCK = 8 << 20  # bytes of a parcel that travel at once
@@ -51,12 +53,17 @@ def identify(film: Film) -> Identity:
         return Identity(error=error)
 
 
-def work(errand: Errand, seed: Iterable[bytes] | None = None) -> Iterator[Said]:
+Answer = Callable[[], Iterable[bytes] | None]
+"""What the head answers to ``Asks``: a bundle with the looks of videos, in blocks; None where there are none."""
+
+
+def work(errand: Errand, seed: Iterable[bytes] | None = None, answer: Answer | None = None) -> Iterator[Said]:
     """Index a film.
 
     Args:
         errand: which, and how.
         seed: what is known of it already: a parcel, in blocks.
+        answer: waits for the head's answer; None: the film is compared with no other.
 
     Returns:
         What there is to tell, at least once in a few seconds while the work goes on: progress, parcels, and last a
@@ -64,7 +71,7 @@ def work(errand: Errand, seed: Iterable[bytes] | None = None) -> Iterator[Said]:
     """
     try:
         with scratch(errand.settings.cluster.scratch) as folder:
-            yield from _Desk(errand, folder).run(seed)
+            yield from _Desk(errand, folder).run(seed, answer)
     except VagentError as error:
         yield Broken(error)
 
@@ -85,12 +92,13 @@ class _Desk:
         index = errand.settings.index
         if self._film.remote is not None:  # a copy of our own does not change any more
             index = index.model_copy(update={"settle": 0.0})
-        # One film alone cannot look like another; the head compares it with those of the library.
-        sync = errand.settings.sync.model_copy(update={"relink": "never"})
+        # Whatever it looks like, the head decides what comes of that.
+        policy = "never" if errand.settings.sync.relink == "never" else "ask"
+        sync = errand.settings.sync.model_copy(update={"relink": policy})
         given = {"library": folder / "library", "index": index, "sync": sync}
         self._settings = errand.settings.model_copy(update=given)
 
-    def run(self, seed: Iterable[bytes] | None) -> Iterator[Said]:
+    def run(self, seed: Iterable[bytes] | None, answer: Answer | None) -> Iterator[Said]:
         """Everything, from the file to the report."""
         file = Path(self._film.listed)
         if self._film.remote is not None:
@@ -104,6 +112,8 @@ class _Desk:
         with Post(self._settings.library_dir, room) as post:
             if seed is not None:
                 self._begin(post, seed, file)
+            elif answer is not None and self._settings.sync.relink != "never":
+                yield from self._compare(post, file, answer)
             yield from self._watch(post, file)
 
     def _fetch(self, file: Path) -> Iterator[Said]:
@@ -117,6 +127,24 @@ class _Desk:
             yield from _copied(self._film.remote.file, file)
             for subtitle in self._film.remote.subtitles:
                 yield from _copied(subtitle, file.parent / subtitle.name)
+
+    def _compare(self, post: Post, file: Path, answer: Answer) -> Iterator[Said]:
+        """Takes in how the videos look that a new film may be another encoding of."""
+        try:
+            duration = probe(file).duration
+        except VagentError:  # the worker process meets the same, and says so
+            return
+        if duration is None:
+            return
+        yield Asks(duration)
+        looks = answer()
+        if looks is not None:
+            bundle = self._folder / "looks"
+            with disk("what the head answers cannot be kept", bundle), bundle.open("wb") as stream:
+                for block in looks:
+                    stream.write(block)
+            post.receive_looks(bundle)
+            bundle.unlink()
 
     def _begin(self, post: Post, seed: Iterable[bytes], file: Path) -> None:
         """Takes up the film where the head says that it is."""
@@ -143,8 +171,18 @@ class _Desk:
                     shipped = time.monotonic()
         if report.status not in ("quarantined", "failed") and post.by_fingerprint(self._errand.fingerprint) is None:
             report = waiting(file, "it holds another film now than when it was looked at")
+        if report.status == "alike":
+            yield self._alike(post, file)
+            return
         yield from self._ship(post)
         yield self._named(report, file)
+
+    def _alike(self, post: Post, file: Path) -> Alike:
+        """What the film turned out to be."""
+        video = post.by_fingerprint(self._errand.fingerprint)
+        like = None if video is None else proposed(video)
+        assert like is not None
+        return Alike(post.video(like.video).fingerprint, like, probe(file))
 
     def _ship(self, post: Post) -> Iterator[Said]:
         """Sends the film as it stands, where it has changed since it was last sent."""

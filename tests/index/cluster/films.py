@@ -43,15 +43,15 @@ class Patient:
         if red > 150 > green:
             os.kill(os.getpid(), signal.SIGSEGV)
         with open(os.environ["PATIENT_LOG"], "a") as log:
-            log.write(f"{blue / 8:.0f} {green / 8:.0f}\\n")
+            log.write(f"{blue / 8:.0f} {green / 8:.0f} {os.environ.get('RAY_RAYLET_PID')}\\n")
         time.sleep(float(os.environ["PATIENT_SECONDS"]))
         return [Region.upright((0.1, 0.1, 0.9, 0.9))]
 
     def recognise(self, image, regions):
         blue, green, red = image.reshape(-1, 3).mean(axis=0)
         letter = "abcdefghijklmnopqrstuvwxyzABCDEF"[int(blue / 8 + 0.5)]
-        word = "lighthouse" if green < 70 else "harbour"
-        return [[TextLine(region.box, f"{word} {letter * 4}", 0.9)] for region in regions]
+        word = "" if letter not in "bip" else "lighthouse" if green < 70 else "harbour"
+        return [[TextLine(region.box, f"{letter * 4} {word}".strip(), 0.9)] for region in regions]
 '''
 SECONDS = 20
 
@@ -110,8 +110,19 @@ def local(films: Path, library: Path, **more: Any) -> dict[str, Any]:
 
 
 def contents(library: Path) -> dict[str, Any]:
-    """All that a library holds, but row numbers, the time of day and where its films lie."""
-    return held_by(library)
+    """All that a library holds, but row numbers and the time of day, and what is found by words. What is found besides
+    is equally far from the query, and comes in the order of row numbers."""
+    held = held_by(library)
+    with closing(VideoLibrary(settings(library))) as opened:
+        held["found"] = [
+            (Path(moment.video.path).name, text)
+            for query in ("lighthouse", "harbour", "something to eat", "ferry", "closed")
+            for moment in opened.search(query)
+            for text in sorted(hit.evidence.text for hit in moment.hits)
+            if set(query.split()) & set(text.lower().rstrip(".").split())
+        ]
+    held["found"].sort()
+    return held
 
 
 def statuses(reports: list[Report]) -> dict[str, str]:
@@ -121,4 +132,10 @@ def statuses(reports: list[Report]) -> dict[str, str]:
 
 def read(log: Path) -> Counter[str]:
     """How often each picture was read."""
-    return Counter(log.read_text().splitlines())
+    return Counter(line.rpartition(" ")[0] for line in log.read_text().splitlines())
+
+
+def reader(log: Path, green: int) -> int:
+    """The raylet on whose node a film was read last."""
+    last = [line.split() for line in log.read_text().splitlines() if line.split()[1] == f"{green / 8:.0f}"][-1]
+    return int(last[2])
