@@ -28,7 +28,7 @@ from vagent.index.vectors.cards import HITS, Card, cards, on_card
 from vagent.index.vectors.lists import Lists, Probing, sample_size, single, train
 from vagent.index.vectors.manifest import FORMAT, Manifest, alone
 from vagent.index.vectors.masks import Filter, exactly
-from vagent.index.vectors.segments import Batch, Damaged, Segment, one_thread, sums_of
+from vagent.index.vectors.segments import Batch, Damaged, Segment, one_thread, sums_of, together
 
 _log = logging.getLogger("vagent.index.vectors")
 
@@ -218,6 +218,8 @@ class FaissVectors:
             for batch in self._store.vector_rows(self.model, after=self._last):
                 self._tail.append(batch)
                 new += len(batch[0])
+        if len(self._tail) > 1:  # every commit that was seen would be searched by itself
+            self._tail = [together(self._tail)]
         if self._outgrown(state):
             self._make(state)
         elif new:

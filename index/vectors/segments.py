@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -209,6 +209,12 @@ class Segment:
 
     def _copy(self, faiss: Any) -> Any:
         return faiss.clone_index(self.index) if self.file is None else faiss.read_index(str(self.file))
+
+
+def together(batches: Sequence[Batch]) -> Batch:
+    """Batches that follow each other as one."""
+    rows, evidence, vectors = zip(*batches, strict=True)
+    return np.concatenate(rows), np.concatenate(evidence), np.concatenate(vectors)
 
 
 def sums_of(file: Path) -> Path:
