@@ -125,7 +125,7 @@ class SpeechSettings(_Section):
     language: str | None
     translate: bool
     model: str | None
-    batch: _Count
+    batch: _Count | None
 
 
 class TextSettings(_Section):
@@ -148,7 +148,7 @@ class ObjectSettings(_Section):
     find: tuple[_Description, ...]
     find_threshold: _Share
     find_model: str | None
-    batch: _Count
+    batch: _Count | None
 
 
 class SoundSettings(_Section):
@@ -156,7 +156,7 @@ class SoundSettings(_Section):
 
     threshold: _Share
     model: str | None
-    batch: _Count
+    batch: _Count | None
 
 
 class CaptionSettings(_Section):
@@ -165,7 +165,7 @@ class CaptionSettings(_Section):
     use: bool
     frames: _Count
     words: Annotated[int, Field(ge=5, le=400)]
-    batch: _Count
+    batch: _Count | None
 
 
 class ClipSettings(_Section):
@@ -186,7 +186,7 @@ class VisualSettings(_Section):
     """How pictures are embedded."""
 
     every: _Positive
-    batch: _Count
+    batch: _Count | None
     model: str | None
 
 

@@ -16,6 +16,7 @@ from vagent.index.job import Job
 from vagent.index.pictures import inside
 from vagent.index.records import Clip, Evidence, Kind
 from vagent.prompts import fill, marker
+from vagent.tools import batches
 from vagent.tools.media.frames import unjpeg
 from vagent.tools.safe import safe
 from vagent.tools.time import Span, format_time
@@ -52,7 +53,7 @@ def caption_clips(job: Job) -> None:
     cursor, detail = at
     failed: list[list[Any]] = list(detail.get("failed", []))
     left = [clip for clip in clips if clip.span.start >= cursor]
-    size = settings.captions.batch if _looks_together(engine) else 1
+    size = batches.size("captions", settings) if _looks_together(engine) else 1
     try:
         for end, rows in _described(job, engine, left, size, failed):
             cursor = end

@@ -19,6 +19,7 @@ from vagent.errors import MediaError
 from vagent.index.job import Job
 from vagent.index.recorded import recorded
 from vagent.index.records import Evidence
+from vagent.tools import batches
 from vagent.tools.media.frames import unjpeg
 from vagent.tools.time import Span
 from vagent.tools.visual import Image, VisualEngine
@@ -57,7 +58,7 @@ def embed_pictures(job: Job) -> None:
     cursor, detail = at
     keys.resume(detail)
     left = times[bisect_right(times, cursor) if detail else 0 :]
-    size = job.settings.visual.batch
+    size = batches.size("visual", job.settings)
     for first in range(0, len(left), size):
         keys.take(left[first : first + size])
     keys.finish(job.store.video(job.video.id).duration)

@@ -9,6 +9,7 @@ from typing import Any
 from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
+from vagent.tools import batches
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.objects import Image, ObjectEngine, check_find
 from vagent.tools.objects.boxes import distinct
@@ -51,6 +52,7 @@ class ObjectStage(Stage):
         super().__init__(job, cursor, detail)
         self._engine = engine
         self._looking = job.settings.objects
+        self._batch = batches.size("objects", job.settings)
         self._find = tuple(dict.fromkeys(" ".join(one.split()) for one in self._looking.find))
         # What is looked for less often than there are pictures is looked for in the first one of each stretch.
         self._period = max(self._looking.every, 1 / job.settings.media.sample_fps)
@@ -74,7 +76,7 @@ class ObjectStage(Stage):
     def take(self, item: Frame) -> None:
         assert item.image is not None
         self._waiting.append((item.time, item.image if self._gate.changed(item.image) else None))
-        if sum(image is not None for _, image in self._waiting) >= self._looking.batch:
+        if sum(image is not None for _, image in self._waiting) >= self._batch:
             self._search()
 
     def mark(self, time: float) -> None:

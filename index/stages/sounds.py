@@ -11,6 +11,7 @@ import numpy as np
 from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
+from vagent.tools import batches
 from vagent.tools.media import Audio, Track
 from vagent.tools.sounds import HOP, RATE, WINDOW, Samples, Sound, SoundEngine, window
 from vagent.tools.sounds.spans import SpanJoiner
@@ -44,7 +45,7 @@ class SoundStage(Stage):
     def __init__(self, job: Job, cursor: float, detail: Mapping[str, Any], engine: SoundEngine) -> None:
         super().__init__(job, cursor, detail)
         self._engine = engine
-        self._batch = job.settings.sounds.batch
+        self._batch = batches.size("sounds", job.settings)
         self._joiner = SpanJoiner(job.settings.sounds.threshold, self.detail.get("open"))
         self._next = self._joiner.judged  # number of the next window
         self._samples: Samples = np.zeros(0, np.int16)  # what is heard from its beginning on

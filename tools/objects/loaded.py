@@ -12,7 +12,7 @@ import numpy as np
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, VagentError
-from vagent.tools import device, weights
+from vagent.tools import batches, device, weights
 from vagent.tools.engines import Status
 from vagent.tools.objects import Detection, Image
 from vagent.tools.objects.boxes import clipped
@@ -52,7 +52,7 @@ class Detector(ABC):
             EngineUnavailable: the model is not here.
             EngineFailed: it cannot be loaded, or broke.
         """
-        size, where = self.settings.objects.batch, device.device(self.settings)
+        size, where = batches.size("objects", self.settings), device.device(self.settings)
         with self._lock:
             try:
                 return device.in_batches(images, size, lambda batch: self._batch(batch, descriptions), where)

@@ -22,7 +22,7 @@ from platformdirs import user_cache_path
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable
-from vagent.tools import device
+from vagent.tools import batches, device
 from vagent.tools.engines import Status
 from vagent.tools.objects import Detection, Image
 from vagent.tools.objects.boxes import distinct
@@ -142,7 +142,7 @@ class UltralyticsObjects:
 
     def _run(self, images: Sequence[Image], described: tuple[str, ...], threshold: float) -> list[list[Detection]]:
         found: list[list[Detection]] = []
-        size = self.settings.objects.batch
+        size = batches.size("objects", self.settings)
         with self._lock, _threads(self.settings):
             while len(found) < len(images):
                 model = self._model(described)

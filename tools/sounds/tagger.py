@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable, VagentError
-from vagent.tools import device, weights
+from vagent.tools import batches, device, weights
 from vagent.tools.engines import Status
 from vagent.tools.sounds import RATE, Samples
 from vagent.tools.weights import Need
@@ -49,7 +49,7 @@ class Tagger(ABC):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._batch = settings.sounds.batch
+        self._batch = batches.size("sounds", settings)
         self._lock = Lock()
         self._loaded: Loaded | None = None
         self.notices: list[str] = []

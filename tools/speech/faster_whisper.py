@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vagent.configs import Settings
 from vagent.errors import EngineError, EngineFailed, EngineUnavailable, SettingsError
-from vagent.tools import weights
+from vagent.tools import batches, weights
 from vagent.tools.engines import Status
 from vagent.tools.speech import RATE
 from vagent.tools.speech.whisper import TEMPERATURES, Whisper, known, tokens_for
@@ -46,7 +46,7 @@ class FasterWhisper(Whisper[Any]):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._batch = settings.speech.batch
+        self._batch = batches.size("speech", settings)
 
     @property
     def capacity(self) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable
-from vagent.tools import device, weights
+from vagent.tools import batches, device, weights
 from vagent.tools.embeddings import Vectors
 from vagent.tools.engines import Status
 from vagent.tools.visual import Image, Sought
@@ -104,7 +104,7 @@ class TransformersVisual:
 
     def _batched(self, encode: Callable[[list[Any]], Any], items: list[Any]) -> Vectors:
         """All items in batches; where the memory does not hold one, in smaller ones."""
-        encoder, where, size = self._load(), device.device(self._settings), self._settings.visual.batch
+        encoder, where, size = self._load(), device.device(self._settings), batches.size("visual", self._settings)
 
         def run(some: Sequence[Any]) -> list[Any]:
             return list(encoder.vectors(encode(list(some))))
