@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
+
 from vagent.configs import SearchSettings
 from vagent.errors import EngineFailed, EngineUnavailable, SettingsError
 
@@ -141,9 +143,9 @@ class Connection:
             return None
         rows = self.call("get", _STATES, ids=[collection], output_fields=["state"], consistency_level="Strong")
         try:
-            return Holding(**json.loads(rows[0]["state"])) if rows else None
-        except (ValueError, TypeError):
-            return None  # of a version that knows other columns
+            return TypeAdapter(Holding).validate_json(rows[0]["state"]) if rows else None
+        except ValidationError:
+            return None  # of a version that notes something else
 
     def hold(self, collection: str, holding: Holding) -> None:
         """Note what a collection holds."""

@@ -158,6 +158,11 @@ def spoil_note(index: MilvusVectors) -> None:
     milvus.call("delete", "vagent_states", ids=[collection])
 
 
+def garble_note(index: MilvusVectors) -> None:
+    milvus, collection = milvus_of(index)
+    milvus.call("upsert", "vagent_states", [{"name": collection, "state": '{"last": "x"}', "vector": [1.0, 0.0]}])
+
+
 def spoil_owner(index: MilvusVectors) -> None:
     from dataclasses import replace
 
@@ -167,7 +172,12 @@ def spoil_owner(index: MilvusVectors) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
-    [(spoil_rows, "other rows"), (spoil_note, "not known what it holds"), (spoil_owner, "another library")],
+    [
+        (spoil_rows, "other rows"),
+        (spoil_note, "not known what it holds"),
+        (garble_note, "not known what it holds"),
+        (spoil_owner, "another library"),
+    ],
 )
 def test_a_collection_that_does_not_agree_is_made_anew_and_said_so(
     opened: Opened, caplog: pytest.LogCaptureFixture, spoil: Any, said: str
