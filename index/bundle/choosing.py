@@ -91,7 +91,7 @@ def choose(ours: Known, theirs: Known) -> Choice:
         clips=CLIPS in taken or (_loose(CLIPS, ours, theirs) and theirs.clips > 0 and not ours.clips),
         agreed=frozenset(kind for kind in theirs.kinds if _OWNERS.get(kind) in agreed),
         united=frozenset(kind for kind in theirs.kinds if _loose(_OWNERS.get(kind), ours, theirs)),
-        # What summaries rest on are rows by their numbers, so that they never agree: nothing to tell anybody.
+        # Summaries are made anew where they do not fit what is there by now: nothing to tell anybody.
         kept=tuple(sorted(both - agreed - {_SUMMARIES})),
         complete=_complete(ours, theirs, taken),
     )

@@ -23,6 +23,7 @@ from vagent.index.cluster.fleet import Fleet
 from vagent.index.pipeline import Report
 from vagent.index.store import Store
 
+pytestmark = pytest.mark.timeout(600)  # Ray alone takes a quarter of a minute to start, on a machine that is idle
 NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}  # room for one task of the settings of these tests
 
 
@@ -99,6 +100,7 @@ def test_a_node_that_is_lost_midway_costs_little_and_changes_nothing(
     assert capfd.readouterr().out == "", "stdout is for results"
 
 
+@pytest.mark.slow
 def test_unchanged_films_are_not_sent_and_others_are_known_by_their_content(
     cluster: Any, log: Path, tmp_path: Path
 ) -> None:
