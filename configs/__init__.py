@@ -101,6 +101,7 @@ class SyncSettings(_Section):
     """What is done with files that moved, came back in another encoding, or went. Times in seconds."""
 
     relink: Literal["ask", "always", "never"]
+    reuse: bool
     quiet: Annotated[float, Field(ge=0.05, le=60)]
 
 

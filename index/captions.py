@@ -8,13 +8,15 @@ everything anew.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from vagent.configs import Settings
 from vagent.errors import EngineError, EngineFailed
 from vagent.index.job import Job
-from vagent.index.pictures import inside
+from vagent.index.pictures import Pictures, inside
 from vagent.index.records import Clip, Evidence, Kind
+from vagent.index.sync import reuse
 from vagent.prompts import fill, marker
 from vagent.tools import batches
 from vagent.tools.media.frames import unjpeg
@@ -46,16 +48,25 @@ def caption_clips(job: Job) -> None:
         return
     settings = job.settings
     clips = job.store.clips(job.video.id)
-    depends = [[clip.span.start, clip.span.end] for clip in clips], settings.captions.model_dump(exclude={"batch"})
-    at = job.pending("captions", *depends, settings.media.picture_width, settings.media.sample_fps, engine.revision)
+
+    def depends(clips: Sequence[Clip]) -> list[object]:
+        spans = [[clip.span.start, clip.span.end] for clip in clips]
+        how = settings.captions.model_dump(exclude={"batch"})
+        return [spans, how, settings.media.picture_width, settings.media.sample_fps, engine.revision]
+
+    at = job.pending("captions", *depends(clips))
     if at is None:
         return
     cursor, detail = at
     failed: list[list[Any]] = list(detail.get("failed", []))
     left = [clip for clip in clips if clip.span.start >= cursor]
+    known: dict[int, Evidence] = {}
+    if settings.sync.reuse:
+        known = reuse.descriptions(job, left, "captions", depends, lambda kept, span: _frames(kept, settings, span))
+        job.notices += filter(None, [reuse.notice(job.store, known)])
     size = batches.size("captions", settings) if _looks_together(engine) else 1
     try:
-        for end, rows in _described(job, engine, left, size, failed):
+        for end, rows in _described(job, engine, left, size, failed, known):
             cursor = end
             with job.store.transaction():
                 job.store.add_evidence(rows)
@@ -71,7 +82,12 @@ def caption_clips(job: Job) -> None:
 
 
 def _described(
-    job: Job, engine: VideoLanguageModel, clips: Sequence[Clip], size: int, failed: list[list[Any]]
+    job: Job,
+    engine: VideoLanguageModel,
+    clips: Sequence[Clip],
+    size: int,
+    failed: list[list[Any]],
+    known: Mapping[int, Evidence],
 ) -> Iterator[tuple[float, list[Evidence]]]:
     """Captions as they come, ``size`` clips at once, each time with the seconds up to which there are all of them.
 
@@ -79,10 +95,12 @@ def _described(
     """
     for batch in _batches(clips, size):
         try:
-            rows = _captions(job, engine, batch)
+            rows = [known[clip.id] for clip in batch if clip.id in known]
+            rows += _captions(job, engine, [clip for clip in batch if clip.id not in known])
+            rows.sort(key=lambda row: row.span)
         except EngineFailed as error:
             if len(batch) > 1:
-                yield from _described(job, engine, batch, 1, failed)
+                yield from _described(job, engine, batch, 1, failed, known)
                 continue
             failed.append([batch[0].span.start, batch[0].span.end, str(error)])
             if len(failed) >= _FAILURES:
@@ -97,7 +115,7 @@ def _looks_together(engine: VideoLanguageModel) -> bool:
 
 
 def _captions(job: Job, engine: VideoLanguageModel, batch: Sequence[Clip]) -> list[Evidence]:
-    shown = [(clip, frames) for clip in batch if (frames := _frames(job, clip.span))]
+    shown = [(clip, frames) for clip in batch if (frames := _frames(job.pictures, job.settings, clip.span))]
     if not shown:
         return []
     prompts = [prompt(job, clip.span, [time for time, _ in frames]) for clip, frames in shown]
@@ -147,11 +165,11 @@ def _unlooped(line: str) -> str:
     return line if loop is None else (line[: loop.start()] + loop.group(1)).strip()
 
 
-def _frames(job: Job, span: Span) -> Frames:
+def _frames(pictures: Pictures, settings: Settings, span: Span) -> Frames:
     """Pictures of a clip, evenly spread; none from before it."""
-    count = max(1, min(job.settings.captions.frames, round(span.duration * job.settings.media.sample_fps)))
+    count = max(1, min(settings.captions.frames, round(span.duration * settings.media.sample_fps)))
     step = span.duration / count
-    kept = job.pictures.nearest([span.start + (i + 0.5) * step for i in range(count)])
+    kept = pictures.nearest([span.start + (i + 0.5) * step for i in range(count)])
     return [(time, unjpeg(jpeg)) for time, jpeg in inside(kept, span)]
 
 
