@@ -82,6 +82,14 @@ class Post(Follower, Source):
             bundle.finish(self.manifest([entry]))
         return Parcel(file, since, pictures)
 
+    def lengths(self) -> list[tuple[int, str, float]]:
+        """Number, fingerprint and seconds of the complete videos of which it is known how they look."""
+        sql = (
+            "SELECT id, fingerprint, duration FROM videos WHERE complete"
+            " AND id IN (SELECT video FROM prints WHERE kind = 'pictures') ORDER BY id"
+        )
+        return [(int(number), str(mark), float(seconds)) for number, mark, seconds in self._rows(sql)]
+
     def pack_looks(self, videos: Sequence[Video], file: Path) -> None:
         """Writes a bundle with what tells how some videos look and sound, for another library to compare with.
 

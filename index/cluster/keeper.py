@@ -95,14 +95,11 @@ class Keeper:
     def looks(self, entry: Entry, duration: float) -> Path | None:
         """How the videos look that a new film of so many seconds may be another encoding of: a file that is overwritten
         by the next one; None where there are none."""
-        printed = self.store.printed("pictures")
+        # Asked of each new film: the rows of all videos as a whole would take longer than to merge it.
         videos = [
-            video
-            for video in self.store.videos()
-            if video.complete
-            and video.id in printed
-            and video.fingerprint != entry.fingerprint
-            and rates(duration, video.duration)
+            self.store.video(number)
+            for number, fingerprint, seconds in self._post.lengths()
+            if fingerprint != entry.fingerprint and rates(duration, seconds)
         ]
         if not videos:
             return None
