@@ -9,7 +9,8 @@ be fetched. The checkpoint is written to a temporary folder (two bytes a number)
     load      from the folder to a model that can be asked
     first     seconds to the first token of an answer about one clip: decoding aside, the wait of a look
     decode    further tokens a second
-    score     seconds to score the letters of a multiple-choice question
+    score     seconds to score the letters of a multiple-choice question, in one order of its options
+    orders    seconds for four more orders, whose pictures have been seen
     batch     clips described a second, so many together, and how many times faster that is than one by one
     memory    peak, in GB: of the card, or of the process
 """
@@ -32,6 +33,7 @@ import numpy as np
 from tests.models.videollm import make
 from vagent import configs
 from vagent.tools import device
+from vagent.tools.videollm import Frames
 from vagent.tools.videollm.transformers import TransformersVideoLLM
 
 SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -49,11 +51,12 @@ SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"depth": 27, "hidden_size": 1152, "intermediate_size": 4304, "deepstack_visual_indexes": [8, 16, 24]},
     ),
 }
-_PROMPT = "Describe in at most 60 words what the pictures show. " * 4
+PROMPT = "Describe in at most 60 words what the pictures show. " * 4
+LETTERS = "ABCD"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    given = options(arguments)
     with tempfile.TemporaryDirectory(prefix="vagent-benchmark-") as folder:
         parameters = write(given.size, Path(folder))
         found = measure(Path(folder), given) | {"size": given.size, "parameters": parameters}
@@ -91,47 +94,50 @@ def write(size: str, folder: Path) -> int:
     return sum(parameter.numel() for parameter in tiny.parameters())
 
 
+def made(folder: Path, given: argparse.Namespace) -> TransformersVideoLLM:
+    """The engine over a checkpoint, as the options set it; nothing is loaded yet."""
+    wanted = {"model": str(folder), "precision": given.precision, "pixels": given.pixels, "tokens": given.tokens}
+    return TransformersVideoLLM(configs.load({"device": given.device, "videollm": wanted}, env={}))
+
+
+def noise(count: int, frames: int, pixels: int) -> list[Frames]:
+    """Clips of pictures of noise, 16:9, a second apart."""
+    luck = np.random.default_rng(0)
+    height = round((pixels * 9 / 16) ** 0.5)
+    shape = (height, height * 16 // 9, 3)
+    return [[(float(t), luck.integers(0, 256, shape, np.uint8)) for t in range(frames)] for _ in range(count)]
+
+
 def measure(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """All figures of one checkpoint."""
     import torch
 
-    overrides = {
-        "device": given.device,
-        "videollm": {
-            "model": str(folder),
-            "precision": given.precision,
-            "pixels": given.pixels,
-            "tokens": given.tokens,
-        },
-    }
-    settings = configs.load(overrides, env={})
-    engine = TransformersVideoLLM(settings)
-    luck = np.random.default_rng(0)
-    height = round((given.pixels * 9 / 16) ** 0.5)
-    clips = [
-        [(float(t), luck.integers(0, 256, (height, height * 16 // 9, 3), np.uint8)) for t in range(given.frames)]
-        for _ in range(given.clips)
-    ]
+    engine, clips = made(folder, given), noise(given.clips, given.frames, given.pixels)
     load, _ = timed(lambda: engine.answer(clips[0][:2], "?", tokens=1))
-    where = device.device(settings)
+    where = device.device(engine.settings)
     if where.type == "cuda":
         torch.cuda.reset_peak_memory_stats(where)
-    first, _ = timed(lambda: engine.answer(clips[0], _PROMPT, tokens=1))
-    whole, _ = timed(lambda: engine.answer(clips[0], _PROMPT, tokens=1 + given.tokens))
-    score, _ = timed(lambda: engine.score_choices(clips[0], _PROMPT, "ABCD"))
-    one, _ = timed(lambda: [engine.caption([c], [_PROMPT], tokens=given.tokens) for c in clips])
-    together, _ = timed(lambda: engine.caption(clips, [_PROMPT] * len(clips), tokens=given.tokens))
+    first, _ = timed(lambda: engine.answer(clips[0], PROMPT, tokens=1))
+    whole, _ = timed(lambda: engine.answer(clips[0], PROMPT, tokens=1 + given.tokens))
+    score, _ = timed(lambda: engine.score_choices(clips[0], PROMPT, LETTERS))
+    orders = [f"{PROMPT}\nOrder {letter} of the options" for letter in LETTERS]
+    scores, _ = timed(lambda: [engine.score_choices(clips[0], order, LETTERS) for order in orders])
+    one, _ = timed(lambda: [engine.caption([c], [PROMPT], tokens=given.tokens) for c in clips])
+    together, _ = timed(lambda: engine.caption(clips, [PROMPT] * len(clips), tokens=given.tokens))
     card = where.type == "cuda"
     peak = torch.cuda.max_memory_allocated(where) if card else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    height, width = clips[0][0][1].shape[:2]
+    cores = f"{platform.machine()}, {engine.settings.cores} cores"
     return {
-        "machine": torch.cuda.get_device_name(where) if card else f"{platform.machine()}, {settings.cores} cores",
+        "machine": torch.cuda.get_device_name(where) if card else cores,
         "torch": torch.__version__,
         "precision": str(next(engine._model()[0].model.parameters()).dtype),
-        "clip": f"{given.frames} pictures of {height * 16 // 9} x {height}",
+        "clip": f"{given.frames} pictures of {width} x {height}",
         "load": round(load, 2),
         "first": round(first, 3),
         "decode": round(given.tokens / (whole - first), 1),
         "score": round(score, 3),
+        "orders": round(scores, 3),
         "batch": round(given.clips / together, 3),
         "ratio": round(one / together, 2),
         "memory": round(peak / 1e9, 2),
@@ -146,7 +152,8 @@ def timed(act: Callable[[], Any]) -> tuple[float, Any]:
     return perf_counter() - begun, result
 
 
-def _parser() -> argparse.ArgumentParser:
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--size", choices=sorted(SIZES), default="2b")
     parser.add_argument("--clips", type=int, default=4)
@@ -156,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--json", type=Path)
-    return parser
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
