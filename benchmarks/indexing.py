@@ -160,7 +160,7 @@ def chart(rows: Sequence[Run], path: Path) -> None:
 
     runs = [row for row in rows if "parts" in row][::-1]
     names = [*_STAGES.values(), "everything else"]
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.45 * len(runs)), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(9, 1.8 + 0.45 * len(runs)), layout="constrained")
     labels = [f"{r['film']} {r['run']}, {'with' if r['subtitles'] else 'without'} subtitles" for r in runs]
     shares = [_shares(run) for run in runs]
     left = [0.0] * len(runs)
@@ -174,7 +174,7 @@ def chart(rows: Sequence[Run], path: Path) -> None:
         label = "decoding everything" if number == 0 else None
         axes.plot([end, end], [number - 0.45, number + 0.45], color="black", linewidth=2, label=label)
     axes.set_xlabel("processor seconds a second of film")
-    axes.legend(loc="lower right", fontsize="small")
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
