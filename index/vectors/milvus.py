@@ -13,16 +13,19 @@ import logging
 import math
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from vagent.configs import SearchSettings
-from vagent.errors import EngineFailed, LibraryError
+from vagent.errors import EngineFailed, LibraryBusyError, LibraryError
 from vagent.index.store import Ids, Store, Vectors, VectorState
 from vagent.index.vectors import Scores, refuse_others
 from vagent.index.vectors.conditions import conditions
@@ -148,13 +151,34 @@ class MilvusVectors:
             if self._connection is None:
                 self._connection = connect(self._settings, self._folder)
             self._collection = _name(state)
-            # What is noted is read before the database, so that it cannot be ahead of it.
-            holding = self._connection.holding(self._collection)
-            with self._store.snapshot():
-                state = self._checked()
-                if state is not None:
-                    self._agree(self._connection, state, holding)
+            with self._alone():
+                # What is noted is read before the database, so that it cannot be ahead of it.
+                holding = self._connection.holding(self._collection)
+                with self._store.snapshot():
+                    state = self._checked()
+                    if state is not None:
+                        self._agree(self._connection, state, holding)
             self._state = state
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process fills the collection meanwhile: what one does the next one finds done.
+
+        Raises:
+            LibraryBusyError: one has been filling it for longer than that may take.
+        """
+        lock = FileLock(self._folder / "vectors" / f"{self._collection}.lock", timeout=LOADING)
+        try:
+            Path(lock.lock_file).parent.mkdir(exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise LibraryBusyError("another process is filling Milvus", str(self._folder)) from error
+        except OSError as error:  # who cannot write here may still search; at worst the same rows are sent twice
+            _log.info("filling Milvus without a lock (%s)", error)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _checked(self) -> VectorState | None:
         """The state of the database; None where the model has no vectors in it.

@@ -24,7 +24,7 @@ from vagent.configs import SearchSettings
 from vagent.errors import EngineFailed, EngineUnavailable, SettingsError
 
 _STATES = "vagent_states"  # what each collection holds
-_UNREACHABLE = frozenset({1, 2})  # codes of pymilvus: no connection, no answer in time
+_NO_CONNECTION = 2  # a code of pymilvus
 _REFUSED = ("auth", "permission denied", "unauthenticated")  # what a server says that does not know the token
 
 LOADING = 3600.0
@@ -78,27 +78,30 @@ class Connection:
             EngineFailed: it answered that it could not do what it was asked.
         """
         import grpc
-        from pymilvus.exceptions import MilvusException
+        from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
         try:
             yield
         except MilvusException as error:
             cause = error.__cause__  # of a refused connection the exception itself only says that there is none
-            said = cause.details() if isinstance(cause, grpc.RpcError) and isinstance(cause, grpc.Call) else None
-            raise self._told(str(said or error.message), int(error.code)) from error
+            away = isinstance(error, ConnectionConfigException) or error.code == _NO_CONNECTION
+            if isinstance(cause, grpc.RpcError) and isinstance(cause, grpc.Call):
+                away = away or cause.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+                raise self._told(str(cause.details() or error.message), away=away) from error
+            raise self._told(str(error.message), away=away) from error
         except (
             grpc.RpcError,
             grpc.FutureTimeoutError,
             OSError,
             ValueError,
         ) as error:  # closed channels are ValueErrors
-            raise self._told(str(error), min(_UNREACHABLE)) from error
+            raise self._told(str(error), away=True) from error
 
-    def _told(self, said: str, code: int) -> EngineUnavailable | EngineFailed:
+    def _told(self, said: str, *, away: bool) -> EngineUnavailable | EngineFailed:
         if any(word in said.lower() for word in _REFUSED):
             hint = "put the token into the environment variable that search.milvus_token names"
             return EngineUnavailable(f"Milvus does not let us in ({said})", self.where, hint=hint)
-        if code in _UNREACHABLE:
+        if away:
             hint = "start it, correct search.milvus_uri, or search without it: VAGENT_SEARCH_VECTORS=faiss"
             return EngineUnavailable(f"Milvus cannot be reached ({said})", self.where, hint=hint)
         hint = "the library itself is whole: VAGENT_SEARCH_VECTORS=faiss searches it without Milvus"

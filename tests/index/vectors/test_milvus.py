@@ -227,6 +227,46 @@ def test_a_copy_of_the_library_that_went_its_own_way_is_told_apart(
     assert "belongs to another copy of the library" in caplog.text
 
 
+_WRITER = """
+import sys
+from pathlib import Path
+from tests.index.vectors.rows import LENGTH, MODEL, put, unit
+from vagent import configs
+from vagent.index.store import Store
+from vagent.index.vectors import open_index
+
+folder, uri, who = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+settings = configs.load({"search": {"vectors": "milvus", "milvus_uri": uri}}, env={}).search
+with Store(folder) as store:
+    index = open_index(store, folder, MODEL, LENGTH, settings)
+    for i in range(6):
+        vectors = unit(20, seed=1000 * who + i)
+        ids = put(store, vectors, name=f"{who}-{i}")
+        if i % 3 == 2:
+            store.remove_video(store.by_fingerprint(f"{who}-{i - 1}").id)
+        assert index.search(vectors, 1)[1][:, 0].tolist() == ids
+    index.close()
+"""
+
+
+def test_processes_that_write_and_search_at_once_do_each_other_no_harm(opened: Opened, address: str) -> None:
+    folder = opened.store.folder
+    command = [sys.executable, "-c", _WRITER, str(folder), address]
+    writers = [subprocess.Popen([*command, who], cwd=Path(__file__).parents[3]) for who in "12"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    faiss = open_index(opened.store, folder, MODEL, LENGTH, configs.load(env={}).search)
+    index, queries = opened(milvus_uri=address), unit(10, seed=5)
+    np.testing.assert_array_equal(index.search(queries, 50)[1], faiss.search(queries, 50)[1])
+    assert index.origin == "as it was"
+    faiss.close()
+
+
+def test_who_cannot_lock_the_folder_searches_all_the_same(opened: Opened, address: str) -> None:
+    ids = put(opened.store, unit(4))
+    (opened.store.folder / "vectors").write_text("not a folder")
+    assert sorted(opened(milvus_uri=address).search(unit(1), 4)[1][0]) == ids
+
+
 def test_beyond_the_limit_search_is_approximate_with_its_recall_and_exact_again_below(opened: Opened) -> None:
     vectors = clustered(3000)
     ids = put(opened.store, vectors)
