@@ -54,7 +54,7 @@ def test_the_library_is_where_it_was_asked_for(tmp_path: Path) -> None:
     [
         ({"preset": "fast"}, "unknown preset: 'fast'; allowed: quick, standard, deep"),
         ({"colour": 1}, "unknown setting in the arguments: 'colour'"),
-        ({"text": {"size": 1}}, "'text.size'; allowed: change, detect_side, languages, min_confidence, model"),
+        ({"text": {"size": 1}}, "'text.size'; allowed: change, detect_side, every, languages, min_confidence, model"),
         ({"text": 5}, "allowed: a section with keys"),
         ({"offline": {"a": 1}}, "allowed: one value"),
         ({"text": {"min_confidence": 2}}, "setting text.min_confidence is not valid: 2"),
