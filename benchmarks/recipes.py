@@ -35,7 +35,7 @@ class Senses:
     def __init__(self, *, hear: bool) -> None:
         from rapidocr import RapidOCR
 
-        self._text = RapidOCR()
+        self._text = RapidOCR(params={"Global.log_level": "critical"})
         self._text(np.zeros((360, 640, 3), np.uint8))
         self._speech = PocketSphinx(configs.load({"engines": {"speech": "pocketsphinx"}}, env={})) if hear else None
 

@@ -11,7 +11,7 @@ from vagent.tools.text import Box, Image
 
 _SIZE = 320, 180  # pixels of the small picture that frames are compared in
 _BLOCK = 10  # pixels of its blocks
-_ANOTHER = 0.6  # correlation of the blocks of two frames below which they show something else
+_ANOTHER = 0.5  # correlation of the blocks of two frames below which they show something else
 _ROW = 32  # pixels of height of a patch
 _LONGEST = 960  # pixels of width of a patch, at most
 _FLAT = 12  # grey levels that an edge rises, at least
