@@ -23,8 +23,8 @@ from vagent.index.estimates.samples import Rates, Sample, Work
 _log = logging.getLogger("vagent.index.estimates.calibration")
 
 _LENGTH = 6.0  # seconds of one stretch: a few pictures, a sentence or two
-_LEAST, _MOST = 6, 24  # stretches that are measured
-_BUDGET = 10.0  # seconds of processor time after which no further one is
+_LEAST, _MOST = 8, 24  # stretches that are measured
+_BUDGET = 14.0  # seconds of processor time after which no further one is
 _PATIENCE = 300.0  # seconds for one stretch; describing one on a slow processor takes minutes
 _FALLS = 2  # files that may crash or hang the process
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

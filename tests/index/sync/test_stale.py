@@ -106,7 +106,8 @@ def test_each_preset_takes_more_senses(film: Path, tmp_path: Path) -> None:
 def test_a_quick_library_is_deepened_by_what_is_missing(film: Path, tmp_path: Path) -> None:
     folder = tmp_path / "library"
     # Pictures are taken as often as in the deeper presets here, so that nothing of the first run is done again.
-    same = {"media": {"sample_fps": 2.0, "decode": "all"}, "text": {"detect_side": 960}, "speech": {"when": "always"}}
+    text = {"detect_side": 960, "every": 0}
+    same = {"media": {"sample_fps": 2.0, "decode": "all"}, "text": text, "speech": {"when": "always"}}
     run(folder, film, preset="quick", **same)
     found, ran = run(folder, film, preset="deep", **same)
     holds(found, ran)
