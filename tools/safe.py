@@ -17,6 +17,8 @@ _JOINERS = "\u200c\u200d"  # needed to write Persian, Hindi and many emoji
 
 def safe(text: str) -> str:
     """``text`` on one line without terminal escapes, control, direction and invisible characters."""
+    if text.isascii() and text.isprintable():
+        return _SPACE.sub(" ", text).strip()
     text = _SPACE.sub(" ", _ESCAPE.sub(" ", text))
     kept = (c for c in text if c in _JOINERS or unicodedata.category(c) not in _HIDDEN)
     return _SPACE.sub(" ", "".join(kept)).strip()

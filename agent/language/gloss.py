@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from vagent.agent.language.tongues import TONGUES, Tongue
@@ -25,11 +25,12 @@ _QUOTED = re.compile(r"“[^”]+”|\"[^\"]+\"|«[^»]+»|„[^“”]+[“”]
 _SPELT = (("oe", "o"), ("ue", "u"), ("ae", "a"))
 
 
+@lru_cache(maxsize=64)
 def language(text: str) -> str:
     """ISO 639-1 code of a text's language by its script and function words; ``en`` where nothing speaks for another."""
     bare = _QUOTED.sub(" ", text)
     letters = [c for c in bare if c.isalpha()]
-    for code, name in _SCRIPTS.items():
+    for code, name in () if bare.isascii() else _SCRIPTS.items():
         if 2 * sum(unicodedata.name(c, "").startswith(name) for c in letters) > len(letters):
             return code
     words = [fold(word) for word in _WORD.findall(bare)]

@@ -85,11 +85,15 @@ _ENDINGS = (
 )  # fmt: skip
 
 
+_TEXTS = 16_384  # lines and passages whose words are kept: those of some hours
+_NOT_ALNUM = re.compile(r"[^a-z0-9]+")
 _SIGNS = str.maketrans({"’": "'", "‘": "'", "©": " copyright ", "&": " and "})
 
 
 def fold(text: str) -> str:
     """Lower case without accents, ligatures and width variants; apostrophes straight."""
+    if text.isascii():
+        return text.replace("&", " and ").lower()
     decomposed = unicodedata.normalize("NFKD", text.translate(_SIGNS))
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
@@ -147,13 +151,22 @@ def content(text: str, *, frame: bool = False) -> list[str]:
     Args:
         frame: keep words such as "video", "says" and "three", which questions use and evidence often does not.
     """
+    return list(_content(text, frame))
+
+
+@lru_cache(maxsize=_TEXTS)
+def _content(text: str, frame: bool) -> tuple[str, ...]:
     kept = (t for t in tokens(text) if t not in STOP and (frame or (t not in FRAME and t not in NUMBERS)))
-    return list(dict.fromkeys(stem(t) for t in kept))
+    return tuple(dict.fromkeys(stem(t) for t in kept))
 
 
+@lru_cache(maxsize=_TEXTS)
 def squeezed(text: str) -> str:
     """Folded letters and digits alone: finds words that recognition glued together or split."""
-    return "".join(c for c in fold(text) if c.isalnum())
+    folded = fold(text)
+    if folded.isascii():
+        return _NOT_ALNUM.sub("", folded)
+    return "".join(c for c in folded if c.isalnum())
 
 
 def within_one(a: str, b: str) -> bool:
@@ -162,6 +175,9 @@ def within_one(a: str, b: str) -> bool:
         return True
     if abs(len(a) - len(b)) > 1:
         return False
+    half = min(len(a), len(b)) // 2
+    if a[:half] != b[:half] and half and a[-half:] != b[-half:]:
+        return False  # one edit leaves one of the halves as it is
     short, long = sorted((a, b), key=len)
     i = next((k for k, (x, y) in enumerate(zip(short, long, strict=False)) if x != y), len(short))
     return long[i + 1 :] == (short[i + 1 :] if len(a) == len(b) else short[i:])
@@ -177,7 +193,7 @@ class Bag:
     @classmethod
     def of(cls, text: str) -> Bag:
         """The bag of a text."""
-        return cls(frozenset(stems(text)), squeezed(text))
+        return _bag(text)
 
     def has(self, word: str) -> float:
         """How surely the stem ``word`` stands here: 1 exact, 0.9 glued to others, 0.8 with one wrong letter, else 0."""
@@ -186,9 +202,16 @@ class Bag:
         if len(word) >= 5 and word.isalpha():
             if word in self.squeezed:
                 return 0.9
-            if any(len(s) >= 5 and within_one(word, s) for s in self.stems):
+            shortest, longest = max(5, len(word) - 1), len(word) + 1
+            if any(shortest <= len(s) <= longest and within_one(word, s) for s in self.stems):
                 return 0.8
         return 0.0
+
+
+@lru_cache(maxsize=_TEXTS)
+def _bag(text: str) -> Bag:
+    """Each question goes through the same lines again."""
+    return Bag(frozenset(stems(text)), squeezed(text))
 
 
 class Rarity:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vagent.agent.language.words import Bag, Rarity, content, stem, stems, tokens, within_one
+from vagent.agent.language.words import Bag, Rarity, content, fold, squeezed, stem, stems, tokens, within_one
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,17 @@ def test_one_edit_is_what_a_single_change_makes(a: str, b: str) -> None:
     dropped = {a[:i] + a[i + 1 :] for i in range(len(a))}
     changed = {a[:i] + c + a[i + 1 :] for i in range(len(a)) for c in letters}
     assert within_one(a, b) == (b in {a} | inserted | dropped | changed)
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=60))
+def test_plain_text_is_folded_as_any_other(text: str) -> None:
+    # "é" behind it sends it the long way round.
+    assert fold(text) == fold(f"{text}é").removesuffix("e")
+    assert squeezed(text) == squeezed(f"{text}é").removesuffix("e")
+    assert squeezed(text) == "".join(c for c in fold(text) if c.isalnum())
+    assert unicodedata.is_normalized("NFKD", fold(text))
+
+
+def test_what_is_remembered_of_a_text_cannot_be_changed() -> None:
+    content("an old lighthouse").append("changed")
+    assert content("an old lighthouse") == ["old", "lighthous"]

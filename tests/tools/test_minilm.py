@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +74,28 @@ def test_a_text_has_the_same_vector_in_any_company(engine: MiniLM) -> None:
     for i in (0, 36, 37, 99):
         np.testing.assert_allclose(engine.embed([texts[i]])[0], together[i], atol=1e-5)
     np.testing.assert_allclose(engine.embed(texts[::-1])[::-1], together, atol=1e-5)
+
+
+def test_a_text_is_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = MiniLM(configs.load({"threads": 1}, env={}))
+    ran: list[int] = []
+    original = minilm._inputs
+
+    def counting(tokenizer: Any, texts: Sequence[str]) -> dict[str, Any]:
+        ran.append(len(texts))
+        return original(tokenizer, texts)
+
+    monkeypatch.setattr(minilm, "_inputs", counting)
+    monkeypatch.setattr(minilm, "_KEPT", 3)
+    first = fresh.embed(TEXTS[:2])
+    first[:] = 0  # whoever changes what was given changes nothing that is remembered
+    np.testing.assert_allclose(fresh.embed(TEXTS[:3])[:, :6], GOLDEN[:3], atol=1e-5)
+    assert ran == [2, 1]
+    fresh.embed([TEXTS[0], TEXTS[3]])  # drives out the second, which has not been used for longest
+    fresh.embed([TEXTS[0], TEXTS[2]])
+    assert ran == [2, 1, 1]
+    np.testing.assert_allclose(fresh.embed(TEXTS[1:2])[:, :6], GOLDEN[1:2], atol=1e-5)
+    assert ran == [2, 1, 1, 1]
 
 
 def test_a_long_text_is_cut_not_refused(engine: MiniLM) -> None:

@@ -41,3 +41,8 @@ def test_whatever_comes_in_is_printable_on_one_line(text: str) -> None:
             "Zp",
         }
     assert safe(safe(text)) == safe(text)
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=60))
+def test_plain_text_is_made_safe_as_any_other(text: str) -> None:
+    assert safe(text) == safe(f"{text} é").removesuffix("é").strip()

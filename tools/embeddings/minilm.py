@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,7 @@ _SHA256 = {
 }
 _SHAPE = Shape(hidden=384, heads=12, layers=6, layer_norm_epsilon=1e-12)
 _TOKENS = 256  # what the model was trained for; a longer text is cut
+_KEPT = 4096  # texts whose vectors are remembered, 6 MB: question after question is compared with the same passages
 _DIFFERENCE = 1e-5  # by which a component of a vector of the export may differ from that of the weights
 _PROBES = ("a short text", "Where is the clean room of the Webb telescope? " * 8, "Café – naïve 中文 42", "")
 
@@ -51,6 +53,8 @@ class MiniLM:
         self._batch = settings.embeddings.batch
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
+        self._vectors: OrderedDict[str, Vectors] = OrderedDict()  # of texts that were embedded lately
+        self._remembering = threading.Lock()
 
     @property
     def revision(self) -> str:
@@ -91,15 +95,36 @@ class MiniLM:
             return vectors
         session, tokenizer = self._load()
         clean = [readable(text) for text in texts]
-        order = np.argsort([len(text) for text in clean], kind="stable")
-        for first in range(0, len(order), self._batch):
-            rows = order[first : first + self._batch]
+        new = self._recall(clean, vectors)
+        new.sort(key=lambda row: len(clean[row]))
+        for first in range(0, len(new), self._batch):
+            rows = new[first : first + self._batch]
             inputs = _inputs(tokenizer, [clean[row] for row in rows])
             try:
                 (vectors[rows],) = session.run(["vectors"], inputs)
             except Exception as error:  # onnxruntime has no base class of its own errors
                 raise EngineFailed(f"the embedding model broke ({error})", self.revision) from error
+        self._remember(clean, vectors, new)
         return vectors
+
+    def _recall(self, texts: Sequence[str], vectors: Vectors) -> list[int]:
+        """Fill in the vectors of texts that were embedded lately; the rows of the others."""
+        new = []
+        with self._remembering:
+            for row, text in enumerate(texts):
+                if text in self._vectors:
+                    vectors[row] = self._vectors[text]
+                    self._vectors.move_to_end(text)
+                else:
+                    new.append(row)
+        return new
+
+    def _remember(self, texts: Sequence[str], vectors: Vectors, rows: Sequence[int]) -> None:
+        with self._remembering:
+            for row in rows[-_KEPT:]:
+                self._vectors[texts[row]] = vectors[row].copy()
+            while len(self._vectors) > _KEPT:
+                self._vectors.popitem(last=False)
 
     def embed_query(self, texts: Sequence[str]) -> Vectors:
         """The same: this model makes no difference between queries and texts."""
