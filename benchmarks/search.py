@@ -39,7 +39,7 @@ from vagent.index.store import Store
 from vagent.tools.embeddings.minilm import MiniLM
 
 _MORE = 10  # videos that are added
-_PEER = 12  # queries that each of the other ways is asked
+_PEER = 6  # queries that each of the other ways is asked
 _BLOCK = 16384  # rows compared at once
 
 
