@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from filelock import FileLock, Timeout
@@ -49,17 +48,18 @@ class Keeper:
         self.store = store
         self._holder = holder
         self._marks = up_to_date
-        self._room = scratch(store.folder / "incoming")
-        self._folder = self._room.__enter__()
-        (self._folder / "post").mkdir()
-        self._post = Post(store.folder, self._folder / "post")
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._folder = stack.enter_context(scratch(self.store.folder / "arriving"))
+            (self._folder / "post").mkdir()
+            self._post = stack.enter_context(Post(self.store.folder, self._folder / "post"))
+            self._open = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._post.close()
-        self._room.__exit__(kind, error, at)
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     def know(self, film: Film, fingerprint: str) -> Video | None:
         """The video that a film is, which from now on is known to lie there; None where it is new."""
