@@ -123,7 +123,9 @@ def test_several_videos_are_told_one_by_one() -> None:
     assert {citation.video for citation in answer.citations} == {"/films/1.mkv", "/films/2.mkv"}
 
 
-@pytest.mark.parametrize("question", ["What are these recordings about? Give a summary", "List the chapters of the videos."])
+@pytest.mark.parametrize(
+    "question", ["What are these recordings about? Give a summary", "List the chapters of the videos."]
+)
 @pytest.mark.parametrize("more", [0, 1, 9])
 def test_of_many_videos_it_says_which_were_left_out(question: str, more: int) -> None:
     index = MemoryIndex([row for n in range(1, 7 + more) for row in film(names()[n % 3 :][:1], video=n)])

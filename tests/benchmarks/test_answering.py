@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from benchmarks import answering, hour
 from benchmarks.hour import FACTS, QUESTIONS, Question
-
 from vagent import Answer
 
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import compare
 
+from benchmarks import compare
 from vagent.index.records import Clip, Evidence, Shot
 from vagent.index.store import Store
 from vagent.tools.time import Span

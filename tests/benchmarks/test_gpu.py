@@ -12,9 +12,9 @@ pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
 
 import torch
+
 from benchmarks import gpu
 from benchmarks.roofline import Roofline, operations, roofline
-
 from vagent.errors import EngineFailed
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
+
 from benchmarks import indexing
 from benchmarks.cinema import FPS, Line, make
 from benchmarks.truth import f1, recall

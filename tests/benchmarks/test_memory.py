@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
+
 from benchmarks import films, memory
 
 

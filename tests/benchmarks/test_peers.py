@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from benchmarks import peers
 from benchmarks.cinema import make
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from benchmarks import search
 from benchmarks.corpus import ROWS, Corpus
 

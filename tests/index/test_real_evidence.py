@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
 from benchmarks.cinema import Line
 from benchmarks.truth import f1, recall
-
 from vagent import configs
 from vagent.index.library import VideoLibrary
 

