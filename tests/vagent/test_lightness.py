@@ -15,6 +15,7 @@ import pytest
 from tests.tools.test_engine_contracts import overrides_for
 from vagent.configs import load
 from vagent.tools import engines
+from vagent.tools.embeddings.minilm import MiniLM
 from vagent.tools.engines import SENSES, Sense
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,7 @@ class TestModules:
     def test_an_index_is_read_without_what_is_not_needed(
         self, arguments: list[str], watched: tuple[str, ...], indexed: Path
     ) -> None:
+        MiniLM(load(env={})).embed(["exported now, if it was not before"])
         assert loaded(*arguments, "--library", indexed, watched=watched) == []
 
 
