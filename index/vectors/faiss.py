@@ -26,7 +26,7 @@ from vagent.index.store import Ids, Store, Vectors, VectorState
 from vagent.index.vectors import Scores, refuse_others
 from vagent.index.vectors.cards import HITS, Card, cards, on_card
 from vagent.index.vectors.lists import Lists, Probing, sample_size, single, train
-from vagent.index.vectors.manifest import FORMAT, Manifest, alone
+from vagent.index.vectors.manifest import FORMAT, Manifest, OtherFormat, alone
 from vagent.index.vectors.masks import Filter, exactly
 from vagent.index.vectors.segments import Batch, Damaged, Segment, one_thread, sums_of, together
 
@@ -298,6 +298,8 @@ class FaissVectors:
             self._refused = manifest
         except FileNotFoundError:
             reason = "there is none"
+        except OtherFormat:
+            reason = "it has another format"
         except Damaged as error:
             reason, detail, level = "it is damaged", f" ({error})", logging.WARNING
         except (OSError, ValueError, TypeError, RuntimeError) as error:

@@ -17,6 +17,10 @@ from vagent.index.vectors.files import replace
 FORMAT = 2
 
 
+class OtherFormat(ValueError):
+    """The file was written by an older or a newer vagent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """Which files there are, and which state of the database they hold.
@@ -46,9 +50,13 @@ class Manifest:
         """What stands in a file.
 
         Raises:
+            OtherFormat: it is one of another vagent.
             OSError, ValueError, TypeError: there is none, or it is no such file.
         """
-        manifest = cls(**json.loads(file.read_bytes()))
+        found = json.loads(file.read_bytes())
+        if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
+            raise OtherFormat
+        manifest = cls(**found)
         if not all(isinstance(name, str) and Path(name).name == name for name in manifest.segments):
             raise ValueError("the names of its files are no names")
         return manifest
@@ -67,7 +75,6 @@ class Manifest:
         What has been removed since is no reason: it is passed over.
         """
         checks = [
-            ("it has another format", self.format == FORMAT),
             ("it belongs to another library", self.library == state.library),
             ("it holds another model's vectors", self.model == state.model),
             ("its vectors have another length", self.dimension == state.dimension),

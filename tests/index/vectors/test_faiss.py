@@ -144,6 +144,17 @@ def test_a_file_that_disagrees_is_made_anew_with_equal_results(store: Store, dam
     assert third.origin == "read from its file"
 
 
+def test_files_of_an_older_version_are_no_damage(store: Store, caplog) -> None:
+    put(store, unit(5))
+    first = index_of(store)
+    first.search(unit(1), 1)
+    first.manifest.write_text(json.dumps({"format": 1, "nprobe": 0}))
+    with caplog.at_level(logging.INFO, "vagent.index.vectors"):
+        index_of(store).search(unit(1), 1)
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+    assert "it has another format" in caplog.text
+
+
 def test_what_is_added_is_found_without_starting_over(store: Store) -> None:
     index = index_of(store)
     vectors = unit(100)
