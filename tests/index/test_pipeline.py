@@ -110,7 +110,7 @@ def test_every_sense_finds_what_is_there_when_it_is_there(whole: dict[str, Any])
     assert whole["complete"]
 
 
-@pytest.mark.parametrize("checkpoint", [7, 1000])
+@pytest.mark.parametrize("checkpoint", [7, pytest.param(1000, marks=pytest.mark.slow)])
 def test_how_often_work_is_committed_makes_no_difference(
     checkpoint: int, film: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -154,7 +154,7 @@ def crash_at(count: int, method: Callable[..., Any]) -> Callable[..., Any]:
     return crashing
 
 
-@pytest.mark.parametrize("count", [1, 4, 7, 11, 15, 19])
+@pytest.mark.parametrize("count", [4, 15, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 7, 11, 19))])
 def test_an_interrupted_index_ends_as_if_it_never_was(
     count: int, film: Path, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

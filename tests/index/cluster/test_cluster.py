@@ -77,6 +77,7 @@ class Axe:
             self._cluster.remove_node(node, allow_graceful=False)
 
 
+@pytest.mark.slow
 def test_a_node_that_is_lost_midway_costs_little_and_changes_nothing(
     cluster: Any, log: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
