@@ -51,7 +51,7 @@ FRAME = frozenset(
     reply replies replied respond responds response describe describes described explain explains explained use
     used make made new does visible seen see think list listed want wants there presenter lecturer host guest
     video's caller customer client agent interviewer interviewee reporter lady gentleman audience viewer viewers
-    instead then either else bottom corner middle background foreground
+    instead then either else bottom corner middle background foreground often
     """.split()
 )
 """Words of questions about videos that need not stand in the evidence."""

@@ -159,6 +159,13 @@ FIRST_LINE = re.compile(
 )
 MANY_TIMES = re.compile(r"\bhow many times (?:does|do|is|are|can)\b", re.I)
 HOW_OFTEN = re.compile(r"\bhow (?:many times|often)\b", re.I)
+OFTEN_SAID = re.compile(
+    r"\bhow often\b[^?]*(?:\b(?:mention(?:s|ed)?|spoken|uttered|repeat(?:s|ed)?|named|talk(?:s|ed)? about)\b"
+    r"|\b(?:says?|said) (?:[\"'“‘«]|the (?:words?|names?|phrases?)\b|(?:\w+\W*){1,2}$)|\bsaid\W*$)",
+    re.I,
+)
+"""How often something is said, not how often something happens that somebody tells of."""
+
 COUNT = re.compile(
     r"\bhow many\b.*\b(?:captions?|captioned|overlays?|titles?|slides?|signs?"
     r"|lines?|cues?|subtitles|bullet points?|bullets|labels?|cards?)\b",

@@ -201,6 +201,7 @@ def _of_moments(
         or patterns.SOUND.search(question)
         # How often a bus runs is told by a timetable; how many times it comes can be seen.
         or patterns.MANY_TIMES.search(question)
+        or patterns.OFTEN_SAID.search(question)
     ):
         return "count"
     if _asks_when(question):

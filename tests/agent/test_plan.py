@@ -31,6 +31,8 @@ def test_the_sense_a_question_is_about(question: str, kind: str) -> None:
         ("At what time does the shot of the burrow begin?", "when"),
         ("When was the bridge built?", "find"),
         ("How many times is Paris mentioned?", "count"),
+        ("How often is the foghorn mentioned?", "count"),
+        ("How often does somebody say foghorn?", "count"),
         ("How often does the bus run?", "find"),
         ("How many captioned overlays are there?", "count"),
         ('Which comes first: "with our passion" or "and our dreams"?', "order"),
