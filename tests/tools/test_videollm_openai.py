@@ -359,7 +359,7 @@ class TestCaptions:
         clips = [[(float(i), plain(name))] for i, name in enumerate(names)]
         found = engine.caption(clips, [f"Describe {i}." for i in range(len(clips))], tokens=9)
         assert found == [f"[00:00:{i:02d}.0] {name}" for i, name in enumerate(names)]
-        assert 2 <= server.most_busy <= 4
+        assert 2 <= server.most_busy <= 5  # the server counts a reply as under way for a moment after it has been read
         assert {request.body["max_tokens"] for request in server.asked} == {9}
 
     def test_no_clips_ask_nothing(self, server: OpenAIServer, engine: OpenAIVideoLLM) -> None:
