@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.index.queries import STOP_WORDS
 from vagent.index.records import Clip, Evidence, Kind
+from vagent.index.search.queries import STOP_WORDS
 from vagent.index.store import Store
 from vagent.tools.time import Span
 

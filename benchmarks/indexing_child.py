@@ -19,7 +19,7 @@ from benchmarks.truth import f1, recall
 from vagent import configs
 from vagent.errors import VagentError
 from vagent.index.library import VideoLibrary
-from vagent.index.spending import processor_seconds
+from vagent.index.video.spending import processor_seconds
 
 _WITHIN_SCAN = ("shots", "pictures", "print of pictures", "print of sound", "text", "objects", "speech", "sounds")
 

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 
 from vagent import Library
-from vagent.index.database import Database
-from vagent.index.job import Progress
+from vagent.index.store.database import Database
+from vagent.index.video.job import Progress
 
 _AGAIN = 0.2  # seconds between two lines of one phase
 

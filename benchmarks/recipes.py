@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.truth import Found
 from vagent import configs
-from vagent.index.spending import processor_seconds
+from vagent.index.video.spending import processor_seconds
 from vagent.tools.speech.pocketsphinx import PocketSphinx
 
 _SURE = 0.5  # confidence from which Video-RAG takes a line

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from vagent import configs
 from vagent.errors import MediaError
 from vagent.index.library import VideoLibrary
-from vagent.index.sources import VIDEO_SUFFIXES
+from vagent.index.sources.files import VIDEO_SUFFIXES
 from vagent.index.sync.lookalikes import SHORTEST, Lookalikes
 from vagent.tools.media.probe import pick, probe
 

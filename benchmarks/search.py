@@ -33,8 +33,8 @@ import numpy as np
 from benchmarks.corpus import ROWS, Corpus, Query, Vectors, build
 from benchmarks.memory import machine
 from vagent import configs
-from vagent.index import queries as asked
-from vagent.index.search import Filters, Searcher
+from vagent.index.search import queries as asked
+from vagent.index.search.searcher import Filters, Searcher
 from vagent.index.store import Store
 from vagent.tools.embeddings.minilm import MiniLM
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vagent.configs import Settings
 from vagent.index.records import Video
-from vagent.index.sources import video_files
+from vagent.index.sources.files import video_files
 from vagent.index.store import Store
 from vagent.tools.engines import Engines
 

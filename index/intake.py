@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from vagent.configs import Settings
 from vagent.errors import SourceError, VagentError
-from vagent.index.fingerprint import fingerprint
 from vagent.index.forecast import Compared, Forecast
 from vagent.index.records import Video
-from vagent.index.sources import video_files
+from vagent.index.sources.files import video_files
+from vagent.index.sources.fingerprint import fingerprint
+from vagent.index.sources.urls import is_url
 from vagent.index.store import Problem, Store
-from vagent.index.urls import is_url
 from vagent.tools.engines import Engines
 from vagent.tools.time import format_time
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:  # questions need none of what indexes, which takes longer to 
     from vagent.index.batch.leases import Holder
     from vagent.index.batch.listeners import Listeners, OnReport
     from vagent.index.batch.standing import OnStanding
-    from vagent.index.job import OnProgress
-    from vagent.index.pipeline import Report
     from vagent.index.sync.newcomers import Relink
+    from vagent.index.video.job import OnProgress
+    from vagent.index.video.pipeline import Report
 
 
 class Intake(Forecast):
@@ -152,7 +152,7 @@ class Intake(Forecast):
         return reports
 
     def _name(self, reports: Iterable[Report]) -> None:
-        from vagent.index.titles import name_videos
+        from vagent.index.sources.titles import name_videos
 
         done = [report.video.id for report in reports if report.video and report.status in ("indexed", "relinked")]
         name_videos(self.store, done)

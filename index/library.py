@@ -13,7 +13,7 @@ from vagent.index.intake import Intake
 from vagent.index.pictures import Pictures
 from vagent.index.records import KINDS as EVIDENCE_KINDS
 from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
-from vagent.index.sources import video_files
+from vagent.index.sources.files import video_files
 from vagent.index.store import Store
 from vagent.tools.engines import Engines
 from vagent.tools.time import Span
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vagent.index.search import Searcher
+    from vagent.index.search.searcher import Searcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class VideoLibrary(Intake):
     def searcher(self) -> Searcher:
         """The search over this library; loads the embedding engine on first use."""
         if self._searcher is None:
-            from vagent.index.search import Searcher
+            from vagent.index.search.searcher import Searcher
 
             _, engine = self.engines.get("embeddings")
             self._searcher = Searcher(
@@ -218,7 +218,7 @@ class VideoLibrary(Intake):
 
     def _kinds(self, videos: Sequence[int]) -> dict[int, tuple[Kind, ...]]:
         """The senses that have run over each of some videos, whether or not they found anything."""
-        from vagent.index.job import KINDS
+        from vagent.index.video.job import KINDS
 
         stages, subtitled = self.store.stages_of(videos), self.store.videos_with("subtitle", videos)
         found = {}

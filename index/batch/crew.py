@@ -17,7 +17,7 @@ from typing import IO
 from vagent.configs import Settings
 from vagent.errors import EngineFailed
 from vagent.index.batch.messages import Said, Setup, Task
-from vagent.index.job import Progress
+from vagent.index.video.job import Progress
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "

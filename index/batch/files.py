@@ -27,13 +27,13 @@ from vagent.index.batch.leases import Holder
 from vagent.index.batch.listeners import Listeners
 from vagent.index.batch.settling import Look, look, moved_since
 from vagent.index.batch.standing import Tally
-from vagent.index.fingerprint import fingerprint
-from vagent.index.job import OnProgress, Progress
 from vagent.index.pictures import Pictures
-from vagent.index.pipeline import Report, VideoIndexer
 from vagent.index.records import Video
+from vagent.index.sources.fingerprint import fingerprint
 from vagent.index.store import Place, Store
 from vagent.index.sync.newcomers import Newcomers, Relink
+from vagent.index.video.job import OnProgress, Progress
+from vagent.index.video.pipeline import Report, VideoIndexer
 from vagent.tools import heap
 from vagent.tools.engines import Engines
 from vagent.tools.media.probe import probe

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vagent.index.batch.standing import OnStanding
-from vagent.index.job import OnProgress
-from vagent.index.pipeline import Report
+from vagent.index.video.job import OnProgress
+from vagent.index.video.pipeline import Report
 
 OnReport = Callable[[Report], object]
 

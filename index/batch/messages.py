@@ -7,8 +7,8 @@ from pathlib import Path
 
 from vagent.configs import Settings
 from vagent.errors import VagentError
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from vagent.index.batch.messages import Broken, Ready, Task
 from vagent.index.batch.queue import Entry, queue
 from vagent.index.batch.settling import Look, look
 from vagent.index.batch.standing import Tally
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
 from vagent.index.store import Store
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 from vagent.tools.time import format_time
 
 _log = logging.getLogger("vagent.index.batch.run")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vagent.index.job import Progress
+from vagent.index.video.job import Progress
 
 _SCAN_SHARE = 0.3  # of the work on a video that is also described clip by clip
 

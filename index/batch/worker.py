@@ -18,8 +18,8 @@ from vagent.errors import EngineFailed, LibraryError
 from vagent.index.batch.files import FileIndexer
 from vagent.index.batch.leases import Holder
 from vagent.index.batch.messages import Broken, Ready, Setup, Task
-from vagent.index.pipeline import Report
 from vagent.index.store import Store
+from vagent.index.video.pipeline import Report
 from vagent.tools.engines import Engines
 
 _log = logging.getLogger("vagent.index.batch.worker")

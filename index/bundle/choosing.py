@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from vagent.index.job import KINDS
+from vagent.index.video.job import KINDS
 
 CLIPS = "clips"
 """The stage that cuts shots and clips; the video's length and its gaps go with them."""

@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
 from vagent.errors import TimeError
-from vagent.index.columns import Status
 from vagent.index.records import KINDS, Shot
+from vagent.index.store.columns import Status
 from vagent.index.words import clean
 from vagent.tools.time import Span
 

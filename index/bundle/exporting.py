@@ -23,7 +23,7 @@ from vagent.index.bundle.steps import BundleStep, OnStep, alone, disk
 from vagent.index.pictures import Pictures
 from vagent.index.records import Video
 from vagent.index.store import Store
-from vagent.index.tables import VERSION
+from vagent.index.store.tables import VERSION
 
 _PATH = 4096  # characters of a path that the manifest shows
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from vagent.index.bundle.choosing import PICTURES, Choice, Known, State, going_on
 from vagent.index.bundle.manifest import Entry
 from vagent.index.bundle.merging import Merger
-from vagent.index.columns import to_json
+from vagent.index.store.columns import to_json
 
 _FACTS = ("duration", "info", "gaps", "complete")
 

@@ -17,7 +17,7 @@ from vagent.index.bundle.manifest import FRAMES, ROWS, Entry
 from vagent.index.bundle.merging import Merger, Outcome
 from vagent.index.bundle.steps import BundleStep, OnStep, alone, disk, held
 from vagent.index.pictures import Pictures
-from vagent.index.tables import VERSION
+from vagent.index.store.tables import VERSION
 
 _FOLDER = "incoming"
 

@@ -13,7 +13,7 @@ from vagent.errors import BundleError, LibraryBusyError
 from vagent.index.bundle.choosing import PICTURES, Choice, Known, State, choose
 from vagent.index.bundle.manifest import Entry
 from vagent.index.bundle.staging import Staging
-from vagent.index.columns import to_json
+from vagent.index.store.columns import to_json
 
 _REFERRING = {"summary": "from"}  # kinds of evidence whose ``extra`` names other rows of evidence, and under which key
 _COUNTED = ("evidence", "vectors", "shots", "clips", "stages", "paths", "prints")

@@ -22,7 +22,7 @@ from vagent.index.bundle.manifest import FRAMES, ROWS, Entry
 from vagent.index.bundle.steps import disk
 from vagent.index.pictures import Pictures
 from vagent.index.records import Video
-from vagent.index.tables import VERSION
+from vagent.index.store.tables import VERSION
 
 _LOOKS = [table for table in TRAVELLING if table.name in {"videos", "stages", "shots", "clips", "prints"}]
 """What tells how videos look and sound, and no more."""

@@ -14,14 +14,14 @@ from vagent.index.cluster.fleet import Fleet
 from vagent.index.cluster.head import Head
 from vagent.index.cluster.keeper import Keeper, mark_of
 from vagent.index.cluster.messages import Film
-from vagent.index.pipeline import Report
+from vagent.index.sources.urls import is_url, remote_videos
 from vagent.index.store import Store
 from vagent.index.sync import marks
 from vagent.index.sync.folders import Plan, look_through, report_of_missing
 from vagent.index.sync.marks import Marks
 from vagent.index.sync.missing import mark_lost
 from vagent.index.sync.proposals import proposed, waits
-from vagent.index.urls import is_url, remote_videos
+from vagent.index.video.pipeline import Report
 
 
 def add_by_cluster(

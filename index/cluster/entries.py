@@ -12,10 +12,10 @@ from vagent.index.batch.settling import Look, look
 from vagent.index.batch.standing import USUAL_RATE
 from vagent.index.cluster.fleet import Task
 from vagent.index.cluster.messages import Film
-from vagent.index.job import Progress
 from vagent.index.records import Video
+from vagent.index.sources.urls import RemoteVideo, remote_videos
 from vagent.index.store import Store
-from vagent.index.urls import RemoteVideo, remote_videos
+from vagent.index.video.job import Progress
 
 
 @dataclass(eq=False, slots=True)

@@ -33,9 +33,9 @@ from vagent.index.cluster.entries import Entry, entries, seen_anew
 from vagent.index.cluster.fleet import Fleet, Gone, Heard, Task
 from vagent.index.cluster.keeper import Keeper
 from vagent.index.cluster.messages import Alike, Asks, Block, Broken, Delivered, Errand, Film, Identity
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 from vagent.tools.time import format_time
 
 _log = logging.getLogger("vagent.index.cluster.head")

@@ -20,7 +20,6 @@ from vagent.index.cluster.entries import Entry
 from vagent.index.cluster.messages import Alike, Block, Delivered, Film
 from vagent.index.cluster.scratch import scratch
 from vagent.index.pictures import Pictures
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
 from vagent.index.store import Place, Store
 from vagent.index.sync import marks
@@ -29,6 +28,7 @@ from vagent.index.sync.matching import rates
 from vagent.index.sync.newcomers import Relink
 from vagent.index.sync.proposals import KEY, waits
 from vagent.index.sync.relinking import may_relink, relink
+from vagent.index.video.pipeline import Report
 
 _log = logging.getLogger("vagent.index.cluster.keeper")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from vagent.configs import Settings
 from vagent.errors import VagentError
 from vagent.index.bundle.choosing import State
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
+from vagent.index.sources.urls import RemoteVideo
 from vagent.index.sync.proposals import Likeness
-from vagent.index.urls import RemoteVideo
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 from vagent.tools.media import MediaInfo
 
 

@@ -28,12 +28,12 @@ from vagent.index.bundle.post import Parcel, Post
 from vagent.index.bundle.steps import disk
 from vagent.index.cluster.messages import Alike, Alive, Asks, Block, Broken, Delivered, Errand, Film, Identity, Said
 from vagent.index.cluster.scratch import scratch
-from vagent.index.fingerprint import fingerprint
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
+from vagent.index.sources.fingerprint import fingerprint
+from vagent.index.sources.urls import RemoteFile, copy, fingerprint_url
 from vagent.index.store import Store
 from vagent.index.sync.proposals import proposed
-from vagent.index.urls import RemoteFile, copy, fingerprint_url
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 from vagent.tools.media.probe import probe
 
 _GLANCE = 1.0  # seconds between two messages

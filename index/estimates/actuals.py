@@ -7,8 +7,8 @@ import platform
 from functools import cache
 from pathlib import Path
 
-from vagent.index.job import KINDS, Job
 from vagent.index.store import Actual
+from vagent.index.video.job import KINDS, Job
 from vagent.tools.weights.machine import measure
 
 

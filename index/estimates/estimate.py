@@ -26,12 +26,12 @@ from vagent.index.estimates.calibration import Calibration, calibrate
 from vagent.index.estimates.downloads import Download, downloads
 from vagent.index.estimates.memory import Memory
 from vagent.index.estimates.samples import SCANNED, Cost, Rates, Work, earlier
-from vagent.index.job import stage_fingerprint
 from vagent.index.records import Video
 from vagent.index.store import Store
 from vagent.index.sync.marks import Marks
 from vagent.index.sync.stale import Standing, remembered, standing
 from vagent.index.sync.survey import Surveyor
+from vagent.index.video.job import stage_fingerprint
 from vagent.tools.engines import Engines
 from vagent.tools.media import MediaInfo
 from vagent.tools.media.probe import probe

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vagent.errors import MediaError
-from vagent.index import subtitling
 from vagent.index.estimates.actuals import grown
 from vagent.index.estimates.samples import SCANNED, Sample
 from vagent.index.pictures import Pictures
-from vagent.index.pipeline import VideoIndexer
 from vagent.index.records import Video
-from vagent.index.spending import processor_seconds
 from vagent.index.store import Store
+from vagent.index.video import subtitling
+from vagent.index.video.pipeline import VideoIndexer
+from vagent.index.video.spending import processor_seconds
 from vagent.tools.engines import Engines
 from vagent.tools.media import Gap, Item, MediaInfo, Track
 from vagent.tools.media.probe import probe

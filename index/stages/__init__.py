@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vagent.index.job import Job
 from vagent.index.stages import objects, pictures, prints, shots, sounds, speech, text
 from vagent.index.stages.stage import Stage
+from vagent.index.video.job import Job
 from vagent.tools.media import Track
 
 Planner = Callable[[Job, Track], Stage | None]

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
+from vagent.index.video.job import Job
 from vagent.tools import batches
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.objects import Image, ObjectEngine, check_find

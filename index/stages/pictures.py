@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vagent.index.job import Job
 from vagent.index.pictures import Pictures
 from vagent.index.stages.stage import Stage
+from vagent.index.video.job import Job
 from vagent.tools.media import Frame, Track
 from vagent.tools.media.frames import jpeg
 

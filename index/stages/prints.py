@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.index.job import Job
 from vagent.index.stages.stage import Stage
 from vagent.index.sync.prints import LEVEL_STEP, PICTURE_STEP, Kind, Print, levels, picture_hash
+from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.speech import RATE
 

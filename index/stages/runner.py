@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from queue import Empty, Queue
 from threading import Thread
 
-from vagent.index.spending import Cost
 from vagent.index.stages.stage import Stage
+from vagent.index.video.spending import Cost
 from vagent.tools.media import Audio, Frame
 from vagent.tools.speech import RATE
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from vagent.index.job import Job
 from vagent.index.stages.stage import Stage
+from vagent.index.video.job import Job
 from vagent.tools.media import Frame, Track
 from vagent.tools.shots import CONTEXT, Boundary, ShotDetector
 

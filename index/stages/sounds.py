@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
+from vagent.index.video.job import Job
 from vagent.tools import batches
 from vagent.tools.media import Audio, Track
 from vagent.tools.sounds import HOP, RATE, WINDOW, Samples, Sound, SoundEngine, window

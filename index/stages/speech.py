@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
+from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Track
 from vagent.tools.speech import RATE, SpeechEngine, Utterance
 from vagent.tools.speech.listening import Heard, Listener

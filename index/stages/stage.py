@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from vagent.index.job import Job
 from vagent.index.records import Evidence
+from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Frame
 
 

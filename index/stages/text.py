@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vagent.index.job import Job
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage
+from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.text import TextEngine
 from vagent.tools.text.tracks import Moments, TextReader, TextSpan, fold

@@ -8,7 +8,7 @@ Each group of tables has a room, a module of this package; ``Store`` is all of t
 
 from __future__ import annotations
 
-from vagent.index.columns import StageState, Status
+from vagent.index.store.columns import StageState, Status
 from vagent.index.store.evidence import EvidenceRows, Ids
 from vagent.index.store.filters import Filters
 from vagent.index.store.leases import Lease, Leases

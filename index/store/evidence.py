@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.index import columns
-from vagent.index.columns import to_json
-from vagent.index.database import Database
 from vagent.index.records import Clip, Evidence, Kind, Shot
-from vagent.index.store import catalogue
+from vagent.index.store import catalogue, columns
 from vagent.index.store.catalogue import COLUMNS, Catalogue
+from vagent.index.store.columns import to_json
+from vagent.index.store.database import Database
 from vagent.index.store.filters import Filters, conditions
 from vagent.index.store.postings import Posting, Postings, best
 from vagent.index.words import clean, searchable

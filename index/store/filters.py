@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vagent.index.columns import to_json
 from vagent.index.records import Kind
+from vagent.index.store.columns import to_json
 
 
 @dataclass(frozen=True, slots=True)

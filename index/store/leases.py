@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vagent.index.database import Database
+from vagent.index.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)

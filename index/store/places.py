@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vagent.errors import LibraryError
-from vagent.index import columns
-from vagent.index.columns import shown_path, stored_path, to_json
-from vagent.index.database import Database
+from vagent.index.store import columns
+from vagent.index.store.columns import shown_path, stored_path, to_json
+from vagent.index.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from vagent.index.columns import now, shown_path, stored_path
-from vagent.index.database import Database
+from vagent.index.store.columns import now, shown_path, stored_path
+from vagent.index.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vagent.index import columns
-from vagent.index.columns import StageState, Status, now, to_json
-from vagent.index.database import Database
+from vagent.index.store import columns
+from vagent.index.store.columns import StageState, Status, now, to_json
+from vagent.index.store.database import Database
 
 _ROW = 110  # bytes that a row of evidence takes beside its texts, with its places in the indexes
 _VECTOR = 90  # the same of a vector

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.errors import LibraryError
-from vagent.index.columns import to_json
-from vagent.index.database import Database
+from vagent.index.store.columns import to_json
+from vagent.index.store.database import Database
 from vagent.index.store.evidence import Ids
 
 Vectors = NDArray[np.float32]

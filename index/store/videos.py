@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vagent.errors import LibraryError
-from vagent.index import columns
-from vagent.index.columns import now, shown_path, stored_path, to_json
-from vagent.index.database import Database
 from vagent.index.records import Kind, Video
+from vagent.index.store import columns
+from vagent.index.store.columns import now, shown_path, stored_path, to_json
+from vagent.index.store.database import Database
 from vagent.index.words import clean
 from vagent.tools.time import Span
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from vagent.configs import Settings
 from vagent.errors import LibraryBusyError, StorageError
-from vagent.index.job import Job, stage_fingerprint
 from vagent.index.passages import passages
 from vagent.index.recorded import recorded
 from vagent.index.records import Evidence, Kind, Video
@@ -21,6 +20,7 @@ from vagent.index.store import Status, Store
 from vagent.index.summaries.make import METHOD, make
 from vagent.index.summaries.material import USED, gather
 from vagent.index.summaries.writer import Writer
+from vagent.index.video.job import Job, stage_fingerprint
 from vagent.tools.chat import ChatModel
 from vagent.tools.embeddings import EmbeddingEngine
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.index import words
-from vagent.index.queries import STOP_WORDS
 from vagent.index.records import Clip, Evidence, Kind, Shot
+from vagent.index.search.queries import STOP_WORDS
 from vagent.tools.safe import safe
 from vagent.tools.time import Span
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.index import words
-from vagent.index.queries import STOP_WORDS
+from vagent.index.search.queries import STOP_WORDS
 from vagent.index.summaries.material import Sentence
 from vagent.tools.time import Span
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vagent.errors import EngineFailed
-from vagent.index.captions import tidy
 from vagent.index.summaries.grounds import grounded
 from vagent.index.summaries.material import Sentence
+from vagent.index.video.captions import tidy
 from vagent.prompts import fill, marker
 from vagent.tools.chat import ChatModel, Message
 from vagent.tools.safe import safe

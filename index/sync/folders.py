@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vagent.errors import SourceError
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
-from vagent.index.sources import video_files
+from vagent.index.sources.files import video_files
 from vagent.index.store import Store
 from vagent.index.sync.marks import Marks
 from vagent.index.sync.missing import check_reachable, mark_gone, unreachable
 from vagent.index.sync.survey import Surveyor
+from vagent.index.video.pipeline import Report
 from vagent.tools.engines import Engines
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from vagent.configs import Settings
 from vagent.errors import VagentError
-from vagent.index.job import stage_fingerprint
+from vagent.index.video.job import stage_fingerprint
 from vagent.tools.engines import Engines, Sense, choose
 from vagent.tools.subtitles.sidecar import SUFFIXES
 

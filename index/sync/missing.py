@@ -15,8 +15,8 @@ from pathlib import Path
 
 from vagent.errors import SourceError
 from vagent.index.records import Video
+from vagent.index.sources.urls import is_url
 from vagent.index.store import Place, Store
-from vagent.index.urls import is_url
 
 _SEVERAL = 3  # videos that an empty folder must have held to be taken for a disk that is not mounted
 

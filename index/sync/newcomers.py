@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from vagent.errors import LibraryBusyError
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
 from vagent.index.store import Place, Store
 from vagent.index.sync.lookalikes import Found, Lookalikes
 from vagent.index.sync.marks import Marks
 from vagent.index.sync.proposals import KEY, Likeness, proposed, waits
 from vagent.index.sync.relinking import may_relink, relink
+from vagent.index.video.pipeline import Report
 from vagent.tools.engines import Engines
 from vagent.tools.media import MediaInfo
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
+from vagent.index.video.pipeline import Report
 from vagent.tools.time import format_time
 
 KEY = "looks_like"

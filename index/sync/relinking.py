@@ -14,13 +14,13 @@ from typing import Any
 
 from vagent.errors import StorageError
 from vagent.index.pictures import Pictures
-from vagent.index.pipeline import Report
 from vagent.index.records import Clip, Evidence, Shot, Video
 from vagent.index.store import Place, Store
 from vagent.index.sync import marks
 from vagent.index.sync.marks import Marks
 from vagent.index.sync.prints import Kind, Print
 from vagent.index.sync.proposals import Likeness, leftover
+from vagent.index.video.pipeline import Report
 from vagent.tools.media import MediaInfo
 from vagent.tools.time import Span
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.index.job import Job, stage_fingerprint
 from vagent.index.pictures import Pictures
 from vagent.index.records import Clip, Evidence, Video
 from vagent.index.store import Store
 from vagent.index.sync.prints import LEVEL_STEP, Kind, Print, distance
+from vagent.index.video.job import Job, stage_fingerprint
 from vagent.tools.time import Span
 from vagent.tools.videollm import Frames
 

@@ -14,10 +14,6 @@ from typing import Any, Literal
 
 from vagent.configs import Settings
 from vagent.errors import VagentError
-from vagent.index import subtitling
-from vagent.index.captions import caption_clips
-from vagent.index.cutting import cut_clips
-from vagent.index.job import KINDS, Job
 from vagent.index.pictures import Pictures
 from vagent.index.recorded import sort
 from vagent.index.records import Video
@@ -26,7 +22,11 @@ from vagent.index.store import Store
 from vagent.index.summaries import up_to_date
 from vagent.index.sync import marks
 from vagent.index.sync.marks import Marks
-from vagent.index.visual import embed_pictures
+from vagent.index.video import subtitling
+from vagent.index.video.captions import caption_clips
+from vagent.index.video.cutting import cut_clips
+from vagent.index.video.job import KINDS, Job
+from vagent.index.video.visual import embed_pictures
 from vagent.tools.engines import Engines, Sense, choose
 from vagent.tools.media import Chapter, MediaInfo, Track
 from vagent.tools.subtitles import Found

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vagent.errors import SourceError
-from vagent.index.columns import StageState
-from vagent.index.fingerprint import fingerprint
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
+from vagent.index.sources.fingerprint import fingerprint
 from vagent.index.store import Place, Store
+from vagent.index.store.columns import StageState
 from vagent.index.sync import marks
 from vagent.index.sync.marks import Beside, Marks, subtitle_files
 from vagent.index.sync.proposals import proposed, waits
+from vagent.index.video.pipeline import Report
 
 _log = logging.getLogger("vagent.index.sync.survey")
 

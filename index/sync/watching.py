@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vagent.errors import SourceError
-from vagent.index.pipeline import Report
-from vagent.index.sources import VIDEO_SUFFIXES
+from vagent.index.sources.files import VIDEO_SUFFIXES
+from vagent.index.video.pipeline import Report
 from vagent.tools.subtitles.sidecar import SUFFIXES
 
 Look = Callable[[Path], list[Report]]

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from vagent.index.bundle.importing import Merged
     from vagent.index.estimates.estimate import Estimate
     from vagent.index.estimates.stale import Stale
-    from vagent.index.job import Progress
-    from vagent.index.pipeline import Report
     from vagent.index.records import Clip, Evidence, Moment, Shot, Video
+    from vagent.index.video.job import Progress
+    from vagent.index.video.pipeline import Report
     from vagent.sdk import Library
     from vagent.tools.time import Span
 
@@ -57,8 +57,8 @@ _HOMES = {
     "vagent.index.bundle.importing": ("Merged",),
     "vagent.index.estimates.estimate": ("Estimate",),
     "vagent.index.estimates.stale": ("Stale",),
-    "vagent.index.job": ("Progress",),
-    "vagent.index.pipeline": ("Report",),
+    "vagent.index.video.job": ("Progress",),
+    "vagent.index.video.pipeline": ("Report",),
     "vagent.index.records": ("Clip", "Evidence", "Moment", "Shot", "Video"),
     "vagent.index.which": ("Which",),
     "vagent._video_agent": ("VideoAgent",),

@@ -16,8 +16,8 @@ from vagent._board import board
 from vagent.tools.time import format_time
 
 if TYPE_CHECKING:
-    from vagent.index.pipeline import Report
     from vagent.index.sync.newcomers import Relink
+    from vagent.index.video.pipeline import Report
     from vagent.sdk import Library
 
 _BAD = frozenset({"quarantined", "failed"})

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from vagent.index.estimates.estimate import Estimate
     from vagent.index.estimates.stale import Stale
     from vagent.index.forecast import Compared
-    from vagent.index.job import Progress
     from vagent.index.library import VideoLibrary
-    from vagent.index.pipeline import Report
     from vagent.index.store import Problem
     from vagent.index.sync.newcomers import Relink
+    from vagent.index.video.job import Progress
+    from vagent.index.video.pipeline import Report
     from vagent.index.which import Which
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vagent._render import safe
 
 if TYPE_CHECKING:
-    from vagent.index.pipeline import Report
+    from vagent.index.video.pipeline import Report
 
 
 def tell(reports: Sequence[Report]) -> None:

@@ -14,8 +14,8 @@ from vagent.tools.weights.download import amount
 if TYPE_CHECKING:
     from vagent.agent.records import Answer, Citation
     from vagent.index.library import VideoLibrary
-    from vagent.index.pipeline import Report
     from vagent.index.records import Hit, Moment, Video
+    from vagent.index.video.pipeline import Report
 
 _WIDTH = 100
 _NAMES = {

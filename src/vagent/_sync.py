@@ -15,9 +15,9 @@ from vagent.errors import SettingsError
 from vagent.tools.time import format_time
 
 if TYPE_CHECKING:
-    from vagent.index.pipeline import Report
     from vagent.index.records import Video
     from vagent.index.sync.newcomers import Relink
+    from vagent.index.video.pipeline import Report
     from vagent.sdk import Library
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vagent.index.batch.listeners import OnReport
     from vagent.index.library import VideoLibrary
-    from vagent.index.pipeline import Report
     from vagent.index.records import Video
     from vagent.index.sync.newcomers import Relink
+    from vagent.index.video.pipeline import Report
 
 
 class Upkeep:

@@ -11,9 +11,9 @@ from typing import Any, Self
 from vagent._talk import Chat
 from vagent.agent.records import Answer, Event
 from vagent.errors import SourceError
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
 from vagent.index.records import Kind, Moment
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 from vagent.sdk import Library, Time
 
 

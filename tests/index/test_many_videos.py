@@ -10,7 +10,7 @@ import pytest
 from vagent import configs
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence
-from vagent.index.search import Searcher
+from vagent.index.search.searcher import Searcher
 from vagent.index.store import Filters, Store
 from vagent.tools.time import Span
 

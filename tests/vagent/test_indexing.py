@@ -16,8 +16,8 @@ import pytest
 from vagent import Progress, _board, _indexing
 from vagent.errors import MediaError
 from vagent.index.batch.standing import Standing
-from vagent.index.pipeline import Report
 from vagent.index.records import Video
+from vagent.index.video.pipeline import Report
 
 Run = Callable[..., Any]
 

@@ -34,7 +34,14 @@ HEAVY = (
     *"numpy cv2 av faiss langgraph langchain_core httpx onnxruntime rapidocr tokenizers".split(),
 )
 
-INDEXING = ("vagent.index.pipeline", "vagent.index.batch.run", "vagent.index.bundle.importing", "onnx", "cv2", "av")
+INDEXING = (
+    "vagent.index.video.pipeline",
+    "vagent.index.batch.run",
+    "vagent.index.bundle.importing",
+    "onnx",
+    "cv2",
+    "av",
+)
 """What only making or moving an index needs."""
 
 ANSWERING = ("vagent.agent.ask", "vagent.agent.graph", "langgraph", "langchain_core", "langsmith")

@@ -16,7 +16,7 @@ from PIL import Image
 from tests.media_files import colours, tone, write_video
 from vagent import configs
 from vagent.index.library import VideoLibrary
-from vagent.index.pipeline import Report
+from vagent.index.video.pipeline import Report
 
 Reports = dict[str, Report]
 

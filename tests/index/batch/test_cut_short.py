@@ -15,7 +15,7 @@ from tests.index.sync.films import library, scenes, write
 from tests.media_files import colours, write_video
 from vagent.index.batch.cut_short import cut_short
 from vagent.index.library import VideoLibrary
-from vagent.index.pipeline import Report
+from vagent.index.video.pipeline import Report
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "late.mp4": {},

@@ -15,8 +15,8 @@ from vagent.index.batch import quarantine, shares
 from vagent.index.batch.queue import queue
 from vagent.index.batch.settling import Look, look, moved_since
 from vagent.index.batch.standing import USUAL_RATE, Tally
-from vagent.index.job import Progress
 from vagent.index.store import Store
+from vagent.index.video.job import Progress
 from vagent.tools.weights import machine
 
 

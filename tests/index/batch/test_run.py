@@ -18,8 +18,8 @@ from vagent.errors import EngineFailed, StorageError
 from vagent.index.batch import crew
 from vagent.index.batch.leases import Holder
 from vagent.index.batch.standing import Standing
-from vagent.index.fingerprint import fingerprint
 from vagent.index.library import VideoLibrary
+from vagent.index.sources.fingerprint import fingerprint
 from vagent.index.store import Store
 
 QUICK: dict[str, Any] = {"speech": "off", "embeddings": "off", "sounds": "off", "objects": "off", "visual": "off"}

@@ -14,7 +14,7 @@ from tests.index.batch.test_kill import contents as held_by
 from tests.media_files import picture, tone, write_video
 from vagent import configs
 from vagent.index.library import VideoLibrary
-from vagent.index.pipeline import Report
+from vagent.index.video.pipeline import Report
 from vagent.tools import engines
 
 ENGINE = '''

@@ -20,11 +20,11 @@ from vagent.index.cluster.head import Head
 from vagent.index.cluster.keeper import Keeper
 from vagent.index.cluster.messages import Errand, Film
 from vagent.index.cluster.node import work
-from vagent.index.pipeline import Report
+from vagent.index.sources.urls import remote_videos
 from vagent.index.store import Store
 from vagent.index.sync.marks import Marks
 from vagent.index.sync.proposals import proposed
-from vagent.index.urls import remote_videos
+from vagent.index.video.pipeline import Report
 from vagent.tools.engines import Engines
 
 

@@ -20,8 +20,8 @@ from vagent.index.batch.listeners import Listeners
 from vagent.index.batch.standing import Standing
 from vagent.index.cluster.adding import add_by_cluster
 from vagent.index.cluster.fleet import Fleet
-from vagent.index.pipeline import Report
 from vagent.index.store import Store
+from vagent.index.video.pipeline import Report
 
 pytestmark = pytest.mark.timeout(600)  # Ray alone takes a quarter of a minute to start, on a machine that is idle
 NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}  # room for one task of the settings of these tests

@@ -20,11 +20,11 @@ from vagent.index.cluster.head import Head
 from vagent.index.cluster.keeper import Keeper
 from vagent.index.cluster.messages import Begun, Block, Broken, Delivered, Errand, Film
 from vagent.index.cluster.node import identify
-from vagent.index.fingerprint import fingerprint
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
+from vagent.index.sources.fingerprint import fingerprint
 from vagent.index.store import Lease, Store
 from vagent.index.sync.marks import Marks
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 
 Script = Callable[[Errand, Path | None], Iterator[Heard]]
 

@@ -16,11 +16,11 @@ from vagent.index.cluster.entries import Entry, film_at, film_of
 from vagent.index.cluster.keeper import Keeper
 from vagent.index.cluster.messages import Block, Broken, Delivered, Errand, Film, Said
 from vagent.index.cluster.node import identify, work
-from vagent.index.job import Progress
-from vagent.index.pipeline import Report
+from vagent.index.sources.urls import remote_videos
 from vagent.index.store import Store
 from vagent.index.sync.marks import Marks
-from vagent.index.urls import remote_videos
+from vagent.index.video.job import Progress
+from vagent.index.video.pipeline import Report
 from vagent.tools.engines import Engines
 
 

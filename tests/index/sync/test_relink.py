@@ -8,8 +8,8 @@ import pytest
 
 from tests.index.sync.films import Scene, length, library, remux, rows, scenes, write
 from vagent.index.library import VideoLibrary
-from vagent.index.pipeline import Report
 from vagent.index.sync.proposals import Likeness, proposed
+from vagent.index.video.pipeline import Report
 
 FILM = scenes(1, 14)
 

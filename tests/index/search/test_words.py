@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vagent.index import queries
+from vagent.index.search import queries
 from vagent.index.words import searchable, stems, words
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from vagent.configs import Settings
 from vagent.index.pictures import Pictures
 from vagent.index.records import Kind, Video
-from vagent.index.spending import Cost, processor_seconds
 from vagent.index.store import StageState, Store
+from vagent.index.video.spending import Cost, processor_seconds
 from vagent.tools.engines import Engines, Sense
 from vagent.tools.media import MediaInfo, Track
 from vagent.tools.media.probe import pick

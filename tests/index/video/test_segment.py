@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vagent.configs import ClipSettings
 from vagent.index.records import Shot
-from vagent.index.segment import clips, shots
+from vagent.index.video.segment import clips, shots
 from vagent.tools.shots import Boundary
 from vagent.tools.time import Span
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.errors import MediaError
-from vagent.index.job import Job
 from vagent.index.recorded import recorded
 from vagent.index.records import Evidence
+from vagent.index.video.job import Job
 from vagent.tools import batches
 from vagent.tools.media.frames import unjpeg
 from vagent.tools.time import Span

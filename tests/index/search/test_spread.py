@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vagent.configs import Settings, load
-from vagent.index.fusion import spread
 from vagent.index.records import Clip, Evidence, Video
-from vagent.index.search import Filters, Searcher
+from vagent.index.search.fusion import spread
+from vagent.index.search.searcher import Filters, Searcher
 from vagent.index.store import Store
 from vagent.tools.time import Span
 

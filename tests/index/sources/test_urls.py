@@ -12,9 +12,9 @@ import fsspec
 import pytest
 
 from vagent.errors import EngineUnavailable, SourceError
-from vagent.index.fingerprint import fingerprint
-from vagent.index.sources import video_files
-from vagent.index.urls import RemoteFile, copy, fingerprint_url, is_url, remote_videos
+from vagent.index.sources.files import video_files
+from vagent.index.sources.fingerprint import fingerprint
+from vagent.index.sources.urls import RemoteFile, copy, fingerprint_url, is_url, remote_videos
 
 
 @pytest.fixture

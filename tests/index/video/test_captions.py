@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.media_files import SubtitleTrack, write_video
 from vagent import configs
 from vagent.errors import EngineFailed
-from vagent.index.captions import tidy
 from vagent.index.library import VideoLibrary
 from vagent.index.pictures import inside
+from vagent.index.video.captions import tidy
 from vagent.tools import engines
 from vagent.tools.engines import Status
 from vagent.tools.time import Span

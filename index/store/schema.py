@@ -14,9 +14,9 @@ from contextlib import closing
 from pathlib import Path
 
 from vagent.errors import LibraryCorruptError, LibraryVersionError, StorageError
-from vagent.index.tables import NAMES, STEPS, TABLES, VERSION, Step, statements
+from vagent.index.store.tables import NAMES, STEPS, TABLES, VERSION, Step, statements
 
-_log = logging.getLogger("vagent.index.schema")
+_log = logging.getLogger("vagent.index.store.schema")
 
 REBUILD = "delete library.db and index the videos again; the video files themselves are untouched"
 

@@ -17,7 +17,7 @@ from vagent.index.words import clean
 from vagent.tools import languages
 from vagent.tools.media.probe import probe
 
-_log = logging.getLogger("vagent.index.titles")
+_log = logging.getLogger("vagent.index.sources.titles")
 
 _LENGTH = 200  # characters of a title
 _FIRST = 1888  # the year of the oldest film there is

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from vagent.errors import SourceError
-from vagent.index.fingerprint import fingerprint
 from vagent.index.pictures import Pictures
-from vagent.index.sources import video_files
+from vagent.index.sources.files import video_files
+from vagent.index.sources.fingerprint import fingerprint
 
 
 def test_a_folder_stands_for_the_videos_below_it(tmp_path: Path) -> None:

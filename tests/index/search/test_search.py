@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from vagent import configs
 from vagent.errors import LibraryError, QuestionError
-from vagent.index import queries
-from vagent.index.fusion import fuse
 from vagent.index.passages import embed_video
 from vagent.index.records import Clip, Evidence, Kind
-from vagent.index.search import Filters, Searcher
+from vagent.index.search.fusion import fuse
+from vagent.index.search.searcher import Filters, Searcher, queries
 from vagent.index.store import Store
 from vagent.index.vectors.faiss import FaissVectors
 from vagent.index.words import words

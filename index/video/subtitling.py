@@ -8,8 +8,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-from vagent.index.job import Job, stage_fingerprint
 from vagent.index.sync.marks import subtitle_files
+from vagent.index.video.job import Job, stage_fingerprint
 from vagent.tools.subtitles import Cue, Found, Subtitles, find
 from vagent.tools.time import Span
 

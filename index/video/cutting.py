@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vagent.index.job import Job
-from vagent.index.segment import clips, shots
 from vagent.index.stages.speech import spans_of
+from vagent.index.video.job import Job
+from vagent.index.video.segment import clips, shots
 from vagent.tools.shots import Boundary
 
 

@@ -14,10 +14,10 @@ from typing import TypeAlias
 import numpy as np
 
 from vagent.configs import SearchSettings
-from vagent.index import queries
-from vagent.index.fusion import fuse, spread
 from vagent.index.recorded import of_pictures, recorded
 from vagent.index.records import Clip, Evidence, Hit, Moment
+from vagent.index.search import queries
+from vagent.index.search.fusion import fuse, spread
 from vagent.index.store import Filters, Ids, Store, Vectors
 from vagent.index.vectors import VectorIndex, open_index
 from vagent.index.words import words
@@ -41,7 +41,7 @@ _DEEPEST = 4096  # candidates that it looks through, at most
 _SHOWN = 0.1  # chance of showing what is sought from which a picture counts as found
 _SEEN = 0.5  # factor on the score of a picture that shows it by no chance; one that shows it for certain has one more
 
-_log = logging.getLogger("vagent.index.search")
+_log = logging.getLogger("vagent.index.search.searcher")
 
 Ranking: TypeAlias = Mapping[int, float]
 """Evidence rows, best first, with the factor on what their rank is worth."""

@@ -18,12 +18,12 @@ from tests.media_files import write_video
 from tests.models.colours import COLOURS, Colours, install
 from vagent import configs
 from vagent.index.library import VideoLibrary
-from vagent.index.pipeline import Report
 from vagent.index.recorded import of_pictures, recorded
 from vagent.index.records import Evidence, Hit
-from vagent.index.search import Filters, _moment
+from vagent.index.search.searcher import Filters, _moment
 from vagent.index.vectors import open_index
-from vagent.index.visual import key_times
+from vagent.index.video.pipeline import Report
+from vagent.index.video.visual import key_times
 from vagent.tools import engines
 from vagent.tools.time import Span
 

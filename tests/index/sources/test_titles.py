@@ -12,8 +12,8 @@ from tests.media_files import write_video
 from vagent.configs import load
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence
+from vagent.index.sources.titles import from_name, name_videos, named, spoken
 from vagent.index.store import Store
-from vagent.index.titles import from_name, name_videos, named, spoken
 from vagent.tools.engines import SENSES
 from vagent.tools.time import Span
 

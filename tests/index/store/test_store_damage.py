@@ -18,12 +18,11 @@ import numpy as np
 import pytest
 
 from vagent.errors import LibraryCorruptError, LibraryError, LibraryVersionError, StorageError
-from vagent.index import schema
 from vagent.index.records import Clip, Evidence, Shot
-from vagent.index.store import Filters, Lease, StageState, Store
+from vagent.index.store import Filters, Lease, StageState, Store, schema
 from vagent.tools.time import Span
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 def thaw(folder: Path, version: int) -> Path:
@@ -316,7 +315,7 @@ def test_a_process_killed_while_it_migrates_loses_nothing(frozen: Path) -> None:
     script = (
         "import os, signal, sqlite3, sys\n"
         "from pathlib import Path\n"
-        "from vagent.index import schema\n"
+        "from vagent.index.store import schema\n"
         "def step(inside):\n"
         "    schema.STEPS[1](inside)\n"
         "    inside.execute('DELETE FROM evidence')\n"

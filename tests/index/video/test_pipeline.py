@@ -47,7 +47,7 @@ def speech(data: Path) -> np.ndarray:
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty seconds: four cards of text, one sentence spoken at 1 s and again at 12 s."""
-    said = speech(Path(__file__).parent.parent / "data" / "speech.flac")[: 5 * 16_000]
+    said = speech(Path(__file__).parents[2] / "data" / "speech.flac")[: 5 * 16_000]
     sound = np.zeros(20 * 16_000, dtype=np.int16)
     for at in (1, 12):
         sound[at * 16_000 : at * 16_000 + len(said)] = said
@@ -253,7 +253,7 @@ def test_embedded_subtitles_may_go_on_after_the_picture_and_others_may_not(tmp_p
 
 
 def test_speech_in_a_language_without_recogniser_is_only_located(film: Path, tmp_path: Path) -> None:
-    said = speech(Path(__file__).parent.parent / "data" / "speech.flac")[: 5 * 16_000]
+    said = speech(Path(__file__).parents[2] / "data" / "speech.flac")[: 5 * 16_000]
     path = write_video(tmp_path / "es.mkv", audio=AudioTrack(said, language="spa"))
     with library(tmp_path / "library") as opened:
         (report,) = opened.add(path)

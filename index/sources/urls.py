@@ -18,11 +18,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vagent.errors import EngineUnavailable, SourceError
-from vagent.index.fingerprint import fingerprint_of
-from vagent.index.sources import VIDEO_SUFFIXES, names_a_video
+from vagent.index.sources.files import VIDEO_SUFFIXES, names_a_video
+from vagent.index.sources.fingerprint import fingerprint_of
 from vagent.tools.subtitles.sidecar import SUFFIXES
 
-_log = logging.getLogger("vagent.index.urls")
+_log = logging.getLogger("vagent.index.sources.urls")
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: one is a drive of Windows
 _CHUNK = 4 << 20

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from vagent.errors import LibraryBusyError, LibraryCorruptError, LibraryError, StorageError, TimeError
-from vagent.index import schema
+from vagent.index.store import schema
 
-_log = logging.getLogger("vagent.index.database")
+_log = logging.getLogger("vagent.index.store.database")
 
 _T = TypeVar("_T")
 _Row = tuple[Any, ...]

@@ -8,15 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from vagent.errors import MediaError, VagentError
-from vagent.index import subtitling
-from vagent.index.captions import caption_clips
-from vagent.index.cutting import cut_clips
 from vagent.index.estimates import actuals
-from vagent.index.job import Job, OnProgress
 from vagent.index.passages import embed_video
 from vagent.index.pictures import Pictures
 from vagent.index.records import Evidence, Video
-from vagent.index.spending import Cost
 from vagent.index.stages import planned
 from vagent.index.stages.runner import Runner, stop
 from vagent.index.stages.stage import Stage
@@ -24,7 +19,12 @@ from vagent.index.store import Store
 from vagent.index.summaries import refresh
 from vagent.index.sync.marks import STAGE as MARK
 from vagent.index.sync.marks import Marks
-from vagent.index.visual import embed_pictures
+from vagent.index.video import subtitling
+from vagent.index.video.captions import caption_clips
+from vagent.index.video.cutting import cut_clips
+from vagent.index.video.job import Job, OnProgress
+from vagent.index.video.spending import Cost
+from vagent.index.video.visual import embed_pictures
 from vagent.tools.engines import Engines
 from vagent.tools.media import Frame, Gap, Item, MediaInfo, Track
 from vagent.tools.media.reader import read

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vagent.errors import SourceError
 
-_log = logging.getLogger("vagent.index.sources")
+_log = logging.getLogger("vagent.index.sources.files")
 
 VIDEO_SUFFIXES = frozenset(
     """.3g2 .3gp .amv .asf .avi .divx .dv .f4v .flv .gxf .h264 .h265 .hevc .ivf .m1v .m2t .m2ts .m2v .m4v .mjpeg .mjpg

@@ -13,10 +13,10 @@ from typing import Any
 
 from vagent.configs import Settings
 from vagent.errors import EngineError, EngineFailed
-from vagent.index.job import Job
 from vagent.index.pictures import Pictures, inside
 from vagent.index.records import Clip, Evidence, Kind
 from vagent.index.sync import reuse
+from vagent.index.video.job import Job
 from vagent.prompts import fill, marker
 from vagent.tools import batches
 from vagent.tools.media.frames import unjpeg

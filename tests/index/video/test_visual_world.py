@@ -21,7 +21,7 @@ from vagent.tools.time import Span
 from vagent.tools.visual import Image
 from vagent.tools.visual.transformers import TransformersVisual
 
-CHECKPOINT = Path(__file__).parent.parent / "world" / "checkpoints" / "siglip"
+CHECKPOINT = Path(__file__).parents[2] / "world" / "checkpoints" / "siglip"
 QUERIES = ("a {}", "where is the {}?", "when is a {} seen?")
 
 pytestmark = pytest.mark.skipif(not (CHECKPOINT / "config.json").is_file(), reason="the little SigLIP is not here")

@@ -1,0 +1,1 @@
+"""Search over the evidence of many videos."""
