@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vagent.configs import Settings
 from vagent.index.records import Video
-from vagent.index.sources.files import video_files
+from vagent.index.sources.files import names_a_file, video_files
 from vagent.index.store import Store
 from vagent.tools.engines import Engines
 
@@ -63,7 +63,7 @@ class Forecast:
 
         named = [sources] if isinstance(sources, str | Path) else list(sources)
         files = list(dict.fromkeys(file for source in named for file in video_files(Path(source))))
-        spread = workers is not None or len(named) != 1 or Path(named[0]).expanduser().is_dir()
+        spread = workers is not None or not names_a_file(named)
         estimator = Estimator(self.store, files, spread=spread, workers=workers, retry=retry)
         found = []
         for preset in presets or (self.settings.preset,):

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vagent.configs import Settings
-from vagent.errors import SourceError, VagentError
+from vagent.errors import SourceError
 from vagent.index.forecast import Compared, Forecast
 from vagent.index.records import Video
-from vagent.index.sources.files import video_files
+from vagent.index.sources.files import names_a_file, video_files
 from vagent.index.sources.fingerprint import fingerprint
 from vagent.index.sources.urls import is_url
 from vagent.index.store import Problem, Store
 from vagent.tools.engines import Engines
-from vagent.tools.time import format_time
 
 if TYPE_CHECKING:  # questions need none of what indexes, which takes longer to import than to answer some of them
     from vagent.index.batch.files import FileIndexer
@@ -91,7 +90,7 @@ class Intake(Forecast):
         if on_report is not None:
             for report in (*plan.settled.values(), *plan.gone):
                 on_report(report)
-        spread = workers is not None or not _is_file(named)
+        spread = workers is not None or not names_a_file(named)
         done = self._index(plan.left, listeners, spread=spread, workers=workers, retry=retry, relink=relink)
         quarantine.clear(self.store, plan.settled)
         reports = plan.merged(done)
@@ -104,6 +103,7 @@ class Intake(Forecast):
     ) -> list[Report]:
         from vagent.index.cluster.adding import add_by_cluster
 
+        self.compared = None
         sync = self.settings.sync.model_copy(update={"relink": relink})
         settings = self.settings.model_copy(update={"sync": sync})
         run = self.store.start_run(settings.model_dump(mode="json"), {"sources": [str(one) for one in named]})
@@ -144,7 +144,7 @@ class Intake(Forecast):
 
         # Whoever asks about this very file wants an answer from it, not a question back.
         listeners = Listeners(on_progress, on_standing)
-        reports = self._index(missing, listeners, spread=not _is_file([source]), relink="never")
+        reports = self._index(missing, listeners, spread=not names_a_file([source]), relink="never")
         self._name(reports)
         errors = [report.error for report in reports if report.error is not None]
         if errors and len(errors) == len(files):
@@ -216,31 +216,6 @@ class Intake(Forecast):
                 self.store.remove_problem(problem.path)
         return found
 
-    def plan(self, sources: Path | str | Iterable[Path | str]) -> list[dict[str, str]]:
-        """What ``add`` would do with each file, without doing it: ``video``, ``status`` and ``reason``.
-
-        Raises:
-            SourceError: a source names nothing.
-        """
-        files = _files(sources)
-        return [{"video": str(file), **self._outlook(file)} for file in files]
-
-    def _outlook(self, file: Path) -> dict[str, str]:
-        from vagent.tools.media.probe import probe
-
-        try:
-            known = self._known(file)
-            info = probe(file) if known is None else None
-        except VagentError as error:
-            return {"status": "failed", "reason": str(error)}
-        if known is not None:
-            state = (
-                "indexed before; only what the settings changed is done" if known.complete else "goes on where it was"
-            )
-            return {"status": "known", "reason": state}
-        length = format_time(info.duration) if info and info.duration else "unknown length"
-        return {"status": "new", "reason": length}
-
     def _paths_of(self, source: Path | str) -> list[Video]:
         wanted = str(source) if is_url(source) else str(Path(source).expanduser().absolute())
         return [video for video in self.store.videos() if wanted in self.store.paths(video.id)]
@@ -254,14 +229,3 @@ class Intake(Forecast):
         """Give back what this process holds of the library."""
         if self._holder is not None:
             self._holder.close()
-
-
-def _files(sources: Path | str | Iterable[Path | str]) -> list[Path]:
-    """The files that some sources stand for, each once."""
-    named = [sources] if isinstance(sources, str | Path) else list(sources)
-    return list(dict.fromkeys(file for source in named for file in video_files(Path(source))))
-
-
-def _is_file(sources: Sequence[Path | str]) -> bool:
-    """Whether somebody named one file by itself, and not a folder."""
-    return len(sources) == 1 and not Path(sources[0]).expanduser().is_dir()

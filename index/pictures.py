@@ -9,10 +9,16 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vagent.errors import StorageError
 from vagent.tools.time import Span
 
+if TYPE_CHECKING:  # whoever only looks at kept pictures needs neither
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PARTS = (32, 18)  # across and down
 _SCHEMA = "CREATE TABLE IF NOT EXISTS pictures (time REAL PRIMARY KEY, jpeg BLOB NOT NULL) WITHOUT ROWID"
 
 
@@ -20,6 +26,15 @@ def inside(kept: Sequence[tuple[float, bytes]], span: Span) -> list[tuple[float,
     """The pictures taken within a stretch. One from before it may show the scene before a cut: it is taken only where
     there is no other."""
     return [(time, jpeg) for time, jpeg in kept if span.start <= time < span.end] or list(kept[-1:])
+
+
+def parts(image: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """How bright and of what colour each of 32 x 18 parts of a picture is: shape (18, 32, 3), 0 to 255. Two pictures
+    are compared by them, so that noise and blocks do not make them differ."""
+    import cv2
+    import numpy as np
+
+    return np.asarray(cv2.resize(image, _PARTS, interpolation=cv2.INTER_AREA), np.int16)
 
 
 class Pictures:

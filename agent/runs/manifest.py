@@ -7,9 +7,7 @@ stranger's: checked as a whole before anything of it is believed.
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +22,7 @@ from vagent.agent.runs.keys import digest
 from vagent.agent.runs.recorder import Made
 from vagent.agent.state import Turn
 from vagent.errors import LibraryCorruptError, LibraryError, LibraryVersionError, SourceError, StorageError, VagentError
+from vagent.tools.files import put
 
 FORMAT = 1
 FOLDER = "runs"
@@ -130,7 +129,7 @@ def save(folder: Path, asked: Asked, inputs: Inputs, calls: Sequence[Made], answ
         where.mkdir(parents=True, exist_ok=True)
         for length in _LENGTHS:
             named = {"id": name[:length], "sha256": name}
-            if _written(where / f"{named['id']}.json", json.dumps({**named, **content}, indent=1)):
+            if put(where / f"{named['id']}.json", json.dumps({**named, **content}, indent=1).encode(), over=False):
                 break
     except OSError as error:
         raise StorageError("the run cannot be saved", str(where), hint=str(error)) from error
@@ -244,23 +243,6 @@ def _content(file: Path) -> dict[str, Any]:
 
 def _damaged(file: Path, why: str) -> LibraryCorruptError:
     return LibraryCorruptError(f"the saved run is damaged ({why})", str(file), hint=_LIST)
-
-
-def _written(file: Path, text: str) -> bool:
-    """Puts a new file in its place at once; False where there is one of that name."""
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if file.exists():
-            return False
-        temporary.replace(file)
-        return True
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _harmless(value: Any) -> Any:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing import Pipe
 from typing import IO
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed
 from vagent.index.batch.messages import Said, Setup, Task
 from vagent.index.video.job import Progress
+from vagent.tools import children
 
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from vagent.index.batch.worker import main; main(int(sys.argv[2]))"
-)
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PROGRAM = "vagent.index.batch.worker"
 _GRACE = 1.0  # seconds from being asked to stop to being killed
 _DEAD = 5.0  # seconds that a killed process may take to go; one that waits for a lost disk never does
 
@@ -39,9 +32,6 @@ _REASONS = {
 
 class Worker:
     """One worker process and the talk with it.
-
-    It is started as a program of its own rather than through ``multiprocessing``: that would import the caller's main
-    module again, and a queue shared by several processes stays locked when one of them is killed while it writes.
 
     Attributes:
         settings: those of its share.
@@ -60,17 +50,7 @@ class Worker:
         self._moved = time.monotonic()
         self.settings = settings
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self.pipe, theirs = Pipe()
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, json.dumps(sys.path), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=None if os.environ.get("VAGENT_DEBUG") == "1" else self._said,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # so that Ctrl-C in a terminal reaches the batch alone
-                env={**{name: str(settings.threads) for name in _THREADS}, **os.environ},
-            )
+        self.process, self.pipe = children.start(_PROGRAM, settings.threads, self._said)
         self.pipe.send(Setup(settings))
 
     def give(self, task: Task) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 from vagent.configs import Settings
-from vagent.index.estimates.child import Measured, Order
+from vagent.index.estimates import child
 from vagent.index.estimates.excerpts import Place
 from vagent.index.estimates.samples import Rates, Sample, Work
+from vagent.tools import children
 
 _log = logging.getLogger("vagent.index.estimates.calibration")
 
@@ -27,11 +24,6 @@ _LEAST, _MOST = 8, 24  # stretches that are measured
 _BUDGET = 14.0  # seconds of processor time after which no further one is
 _PATIENCE = 300.0  # seconds for one stretch; describing one on a slow processor takes minutes
 _FALLS = 2  # files that may crash or hang the process
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from vagent.index.estimates.child import main; main(int(sys.argv[2]))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +113,16 @@ def _loading(cold: Sample, samples: Sequence[Sample]) -> float:
     return max(0.0, taken - usual.wall)
 
 
-def _said(settings: Settings, wanted: Sequence[Place]) -> Iterator[Measured | float | None]:
+def _said(settings: Settings, wanted: Sequence[Place]) -> Iterator[child.Measured | float | None]:
     """The seconds that the process took to start, what it measured, and None when it is through; that never comes where
     it dies or hangs."""
-    ours, theirs = Pipe()
     begun = time.perf_counter()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, json.dumps(sys.path), str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=None if os.environ.get("VAGENT_DEBUG") == "1" else subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-            env={**{name: str(settings.threads) for name in _THREADS}, **os.environ},
-        )
+    process, pipe = children.start(child.__name__, settings.threads, subprocess.DEVNULL)
     try:
-        with ours, suppress(EOFError, OSError):
-            ours.send(Order(settings, wanted, _LEAST, _BUDGET))
-            while ours.poll(_PATIENCE):
-                said = ours.recv()
+        with pipe, suppress(EOFError, OSError):
+            pipe.send(child.Order(settings, wanted, _LEAST, _BUDGET))
+            while pipe.poll(_PATIENCE):
+                said = pipe.recv()
                 yield time.perf_counter() - begun if said == "ready" else said
     finally:
         process.kill()

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from vagent.tools.files import replace
 
 _log = logging.getLogger("vagent.index.estimates.memory")
 
@@ -48,15 +47,7 @@ class Memory:
         self._values["foretold"][preset] = foretold
         self._values["foretold"] = dict(list(self._values["foretold"].items())[-_KEPT:])
         try:
-            handle, name = tempfile.mkstemp(prefix=".estimates.", dir=self._file.parent)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                    json.dump({"format": _FORMAT, **self._values}, stream)
-                Path(name).replace(self._file)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
+            replace(self._file, json.dumps({"format": _FORMAT, **self._values}).encode())
         except OSError as error:
             _log.info("what was measured is not kept: %s", error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vagent.errors import SourceError
@@ -49,6 +49,11 @@ def video_files(source: Path) -> list[Path]:
         allowed = " ".join(sorted(VIDEO_SUFFIXES))
         raise SourceError("no videos in the folder", str(source), allowed=f"files ending in {allowed}")
     return found
+
+
+def names_a_file(sources: Sequence[Path | str]) -> bool:
+    """Whether somebody named one file by itself, and not a folder."""
+    return len(sources) == 1 and not Path(sources[0]).expanduser().is_dir()
 
 
 def names_a_video(name: str) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.index.pictures import Pictures
+from vagent.index.pictures import Pictures, parts
 from vagent.index.records import Clip, Evidence, Video
 from vagent.index.store import Store
 from vagent.index.sync.prints import LEVEL_STEP, Kind, Print, distance
@@ -39,8 +39,7 @@ _TOLD = 0.6  # part of a clip's seconds whose pictures have to tell something
 _SOUNDS = 0.9  # correlation of the loudness
 _FLOOR = 50.0  # level of silence: what is softer is an encoder's noise
 _TELLING = 8.0  # standard deviation of levels from which a stretch is no silence and no hum
-_PARTS = (32, 18)  # parts of a picture, across and down
-_DIFFERS = 10.0  # grey levels by which any of them may differ
+_DIFFERS = 10  # grey levels by which any part of a picture may differ
 _TOGETHER = 64  # videos whose prints are in memory at once
 _TIMES = re.compile(r"\d+:\d\d|\d+(?:\.\d+)?\s*(?:s|sec|secs|seconds?|minutes?)\b", re.I)
 
@@ -201,13 +200,6 @@ def _levels(one: Print, times: NDArray[np.float64]) -> NDArray[np.float64] | Non
 
 def _seen_alike(mine: Frames, theirs: Frames) -> bool:
     """Whether the model would be shown the same: as many pictures, alike in each of their parts."""
-    import cv2
-
-    def parts(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(cv2.resize(image, _PARTS, interpolation=cv2.INTER_AREA), np.float32)
-
     if not mine or len(mine) != len(theirs):
         return False
-    return all(
-        float(np.abs(parts(a) - parts(b)).max()) <= _DIFFERS for (_, a), (_, b) in zip(mine, theirs, strict=True)
-    )
+    return all(int(np.abs(parts(a) - parts(b)).max()) <= _DIFFERS for (_, a), (_, b) in zip(mine, theirs, strict=True))

@@ -12,7 +12,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from vagent.index.store import VectorState
-from vagent.index.vectors.files import replace
+from vagent.tools.files import replace
 
 FORMAT = 2
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from vagent.index.store import Ids, Vectors
 from vagent.index.vectors import Scores
-from vagent.index.vectors.files import sync_folder
 from vagent.index.vectors.lists import Lists
+from vagent.tools.files import sync_folder
 
 _NUMBER = 8  # bytes of a position in a file of FAISS
 

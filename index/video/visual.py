@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.errors import MediaError
+from vagent.index.pictures import parts
 from vagent.index.recorded import recorded
 from vagent.index.records import Evidence
 from vagent.index.video.job import Job
@@ -26,7 +27,6 @@ from vagent.tools.visual import Image, VisualEngine
 
 _ALIKE = 0.99  # inner product of two pictures' vectors from which they are one and the same
 _STILL = 6  # grey levels by which no part of a picture may differ for it to be the same
-_PARTS = (32, 18)  # parts across and down that are compared
 _SLACK = 1e-3  # seconds by which a picture may come early
 
 Small = NDArray[np.int16]
@@ -106,7 +106,7 @@ class _Keys:
         if not detail:
             return
         for time, image in self._images([detail["open"]]):
-            self.open, self._last = _Key(time, self.engine.embed_images([image])[0]), (time, _small(image))
+            self.open, self._last = _Key(time, self.engine.embed_images([image])[0]), (time, parts(image))
 
     def take(self, times: Sequence[float]) -> None:
         """Embed some pictures and commit the rows that end with them."""
@@ -164,7 +164,7 @@ class _Keys:
 
         That spares the model most of the work, and changes nothing: the same picture has the same vector.
         """
-        small, last = _small(image), self._last
+        small, last = parts(image), self._last
         same = last is not None and self._shot(last[0]) == self._shot(time)
         if last is not None and same and int(np.abs(small - last[1]).max()) < _STILL:
             return False
@@ -173,9 +173,3 @@ class _Keys:
 
     def _shot(self, time: float) -> int:
         return bisect_right(self.cuts, time)
-
-
-def _small(image: Image) -> Small:
-    import cv2
-
-    return np.asarray(cv2.resize(image, _PARTS, interpolation=cv2.INTER_AREA), np.int16)

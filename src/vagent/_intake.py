@@ -88,10 +88,6 @@ class Intake:
         """
         return self._index.prepare(source, progress, again=again, on_standing=standing)
 
-    def plan(self, sources: str | Path | Iterable[str | Path]) -> list[dict[str, str]]:
-        """What ``add`` would do with each file: ``video``, ``status`` (new, resume, done) and ``reason``."""
-        return self._index.plan(sources)
-
     def estimate(
         self,
         sources: str | Path | Iterable[str | Path],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import engine_package
 from tests.media_files import picture, write_video
-from vagent.tools import engines
 
 ENGINE = '''
 import os, signal, time
@@ -49,20 +48,12 @@ COLOURS = {"plain": (90, 90, 90), "crash": (20, 20, 230), "hang": (20, 230, 20),
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the engine known as an installed package would, to this process and to those that it starts."""
-    (folder / "vagent_faulty.py").write_text(ENGINE)
-    meta = folder / "vagent_faulty-1.dist-info"
-    meta.mkdir()
-    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: vagent-faulty\nVersion: 1\n")
-    (meta / "entry_points.txt").write_text("[vagent.engines]\ntext.faulty = vagent_faulty:Faulty\n")
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=":")
-    engines._table.cache_clear()
+    engine_package.install(folder, monkeypatch, "faulty", ENGINE)
 
 
 def forget() -> None:
     """Undo what ``install`` leaves in this process."""
-    sys.modules.pop("vagent_faulty", None)
-    engines._table.cache_clear()
+    engine_package.forget("faulty")
 
 
 def film(path: Path, kind: str = "plain", seconds: int = 4, mark: int = 0) -> Path:

@@ -21,6 +21,7 @@ from vagent.index.batch.standing import Standing
 from vagent.index.library import VideoLibrary
 from vagent.index.sources.fingerprint import fingerprint
 from vagent.index.store import Store
+from vagent.tools import children
 
 QUICK: dict[str, Any] = {"speech": "off", "embeddings": "off", "sounds": "off", "objects": "off", "visual": "off"}
 
@@ -267,7 +268,7 @@ def test_workers_that_cannot_start_end_the_run(
     films: Path, opened: Callable[..., VideoLibrary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty.film(films / "a.mp4")
-    monkeypatch.setattr(crew, "_START", "raise SystemExit('no room to start in')")
+    monkeypatch.setattr(children, "_START", "raise SystemExit('no room to start in')")
     with pytest.raises(EngineFailed, match=r"do not start.*no room to start in"):
         opened().add(films, workers=1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests import engine_package
 from tests.index.batch.test_kill import contents as held_by
 from tests.media_files import picture, tone, write_video
 from vagent import configs
 from vagent.index.library import VideoLibrary
 from vagent.index.video.pipeline import Report
-from vagent.tools import engines
 
 ENGINE = '''
 import os, signal, time
@@ -58,23 +57,15 @@ SECONDS = 20
 
 def install(folder: Path, patch: pytest.MonkeyPatch, seconds: float) -> Path:
     """Make the engine known to this process and to all that it starts; returns its log."""
-    (folder / "vagent_patient.py").write_text(ENGINE)
-    meta = folder / "vagent_patient-1.dist-info"
-    meta.mkdir()
-    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: vagent-patient\nVersion: 1\n")
-    (meta / "entry_points.txt").write_text("[vagent.engines]\ntext.patient = vagent_patient:Patient\n")
-    patch.syspath_prepend(str(folder))
-    patch.setenv("PYTHONPATH", str(folder), prepend=":")
+    engine_package.install(folder, patch, "patient", ENGINE)
     patch.setenv("PATIENT_LOG", str(folder / "log"))
     patch.setenv("PATIENT_SECONDS", str(seconds))
-    engines._table.cache_clear()
     return folder / "log"
 
 
 def forget() -> None:
     """Undo what ``install`` leaves in this process."""
-    sys.modules.pop("vagent_patient", None)
-    engines._table.cache_clear()
+    engine_package.forget("patient")
 
 
 def film(path: Path, green: int, seconds: int = SECONDS, *, red: int = 30) -> Path:

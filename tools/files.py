@@ -13,6 +13,15 @@ def replace(file: Path, content: bytes) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
+    put(file, content, over=True)
+
+
+def put(file: Path, content: bytes, *, over: bool) -> bool:
+    """Puts a file in its place at once, maybe ``over`` one of that name; whether it is there now.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     temporary = Path(name)
     try:
@@ -20,11 +29,13 @@ def replace(file: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        if not over and file.exists():
+            return False
         temporary.replace(file)
-    except BaseException:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
     sync_folder(file.parent)
+    return True
 
 
 def sync_folder(folder: Path) -> None:
