@@ -41,6 +41,10 @@ def _whole(value: Any) -> bool:
     return type(value) is int and -_NUMBER <= value < _NUMBER
 
 
+def _order(value: Any) -> bool:
+    return _whole(value) and value >= 0
+
+
 def _flag(value: Any) -> bool:
     return type(value) is int and value in (0, 1)
 
@@ -169,6 +173,7 @@ TRAVELLING = (
     ),
     Table("clips", {"start": _seconds, "end": _seconds}, (), {**_NUMBERED, "id": "nothing refers to it"}),
     Table("prints", {"kind": _text, "data": _blob}, ("kind",), _NUMBERED),
+    Table("pieces", {"stage": _text, "part": _order, "data": _blob}, ("stage", "part"), _NUMBERED),
     Table(
         "evidence",
         {

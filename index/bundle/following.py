@@ -48,6 +48,7 @@ class Follower(Merger):
             self._take_evidence(row.id, choice),
             self._take_vectors(models),
             self._take_clips(row.id, choice),
+            self._take_pieces(row.id, choice),
             self._replace_prints(row.id),
             self._take_state(row.id),
         ]

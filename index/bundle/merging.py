@@ -14,6 +14,7 @@ from vagent.index.bundle.choosing import PICTURES, Choice, Known, State, choose
 from vagent.index.bundle.manifest import Entry
 from vagent.index.bundle.staging import Staging
 from vagent.index.store.columns import to_json
+from vagent.index.sync.prints import STAGES
 
 _REFERRING = {"summary": "from"}  # kinds of evidence whose ``extra`` names other rows of evidence, and under which key
 _COUNTED = ("evidence", "vectors", "shots", "clips", "stages", "paths", "prints")
@@ -76,7 +77,8 @@ class Merger(Staging):
             self._take_evidence(video, choice),
             self._take_vectors(models),
             self._take_clips(video, choice),
-            self._take_prints(video),
+            self._take_pieces(video, choice),
+            self._take_prints(video, choice),
             self._take_paths(video, entry),
         ]
         changed.append(self._take_facts(video, choice))
@@ -207,9 +209,27 @@ class Merger(Staging):
                 self._run(sql, (video,))
         return choice.clips
 
-    def _take_prints(self, video: int) -> bool:
-        sql = "INSERT OR IGNORE INTO prints (video, kind, data) SELECT ?, kind, data FROM incoming_prints"
-        return self._run(sql, (video,)).rowcount > 0
+    def _take_pieces(self, video: int, choice: Choice) -> bool:
+        """What stages that are taken have found so far, in the place of what they had found here."""
+        taken = to_json(sorted(choice.stages))
+        among = "stage IN (SELECT value FROM json_each(?))"
+        gone = self._run(
+            f"DELETE FROM pieces WHERE video = ? AND {among} AND NOT EXISTS (SELECT 1 FROM incoming_pieces i"
+            " WHERE i.stage = pieces.stage AND i.part = pieces.part AND i.data = pieces.data)",
+            (video, taken),
+        )
+        sql = f"SELECT ?, stage, part, data FROM incoming_pieces WHERE {among}"
+        come = self._run(f"INSERT OR IGNORE INTO pieces (video, stage, part, data) {sql}", (video, taken))
+        return gone.rowcount > 0 or come.rowcount > 0
+
+    def _take_prints(self, video: int, choice: Choice) -> bool:
+        """Those of stages that are taken; of the others, what is lacking here."""
+        taken = to_json([kind for kind, stage in STAGES.items() if stage in choice.stages])
+        columns = "prints (video, kind, data) SELECT ?, kind, data FROM incoming_prints"
+        among = "kind IN (SELECT value FROM json_each(?))"
+        come = self._run(f"INSERT OR REPLACE INTO {columns} WHERE {among}", (video, taken))
+        more = self._run(f"INSERT OR IGNORE INTO {columns} WHERE NOT {among}", (video, taken))
+        return come.rowcount > 0 or more.rowcount > 0
 
     # ------------------------------------------------------------------ where it lies, and what it is called
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.index.stages.stage import Stage
-from vagent.index.sync.prints import LEVEL_STEP, PICTURE_STEP, Kind, Print, levels, picture_hash
+from vagent.index.sync.prints import LEVEL_STEP, PICTURE_STEP, STAGES, Kind, Print, levels, of_bytes, picture_hash
 from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.speech import RATE
@@ -20,45 +20,62 @@ _REACH = 5.0  # seconds before the cursor from which pictures are wanted
 
 def plan_pictures(job: Job, track: Track) -> PicturePrintStage | None:
     """The stage of the pictures, where it has anything left to do."""
-    at = job.pending("print of pictures", track.index)
+    at = job.pending(PicturePrintStage.name, track.index)
     return None if at is None else PicturePrintStage(job, *at, track.rotation)
 
 
 def plan_loudness(job: Job, track: Track) -> LoudnessStage | None:
     """The stage of the sound, where it has anything left to do."""
-    at = job.pending("print of sound", track.index)
+    at = job.pending(LoudnessStage.name, track.index)
     return None if at is None else LoudnessStage(job, *at)
 
 
 class _PrintStage(Stage):
-    """Values at even times from the beginning, appended to what earlier runs have written."""
+    """Values at even times from the beginning: a piece at each mark, and one print when the video is through."""
 
     kind: Kind
     step: float
 
     def __init__(self, job: Job, cursor: float, detail: Mapping[str, Any]) -> None:
         super().__init__(job, cursor, detail)
-        before = job.store.prints_of(self.kind, [job.video.id]).get(job.video.id) if cursor else None
-        self._before = Print.from_bytes(self.kind, before).values[: self._number(cursor)] if before else None
-        self._first = 0 if self._before is None else len(self._before)
+        before, self._moved = self._earlier(cursor) if cursor else (of_bytes(self.kind, b""), False)
+        self._carried = before.tobytes() if self._moved else b""  # goes into the next piece
+        self._count = len(before)
+        self._last = before[-1] if len(before) else None
+
+    def _earlier(self, cursor: float) -> tuple[NDArray[Any], bool]:
+        """What earlier runs have found before the cursor; and whether it has to be written again, because an older
+        version kept it elsewhere, or there is more than that."""
+        store, video = self.job.store, self.job.video.id
+        pieces = of_bytes(self.kind, store.pieces(video, self.name))
+        if not len(pieces) and (kept := store.prints_of(self.kind, [video]).get(video)):
+            return Print.from_bytes(self.kind, kept).values[: self._number(cursor)], True
+        return pieces[: self._number(cursor)], len(pieces) > self._number(cursor)
 
     def _number(self, time: float) -> int:
         """How many values come before a time."""
         return max(0, int(np.ceil(time / self.step - _EDGE)))
 
     def _write(self, values: NDArray[Any], cursor: float, *, done: bool = False) -> None:
-        if self._before is not None:
-            values = np.concatenate([self._before, values])
-        store = self.job.store
+        store, video = self.job.store, self.job.video.id
+        piece, self._carried = self._carried + values.tobytes(), b""
         with store.transaction():
-            store.put_print(self.job.video.id, self.kind, Print(0.0, self.step, values).to_bytes())
-            self.commit(cursor, [], done=done)
+            if self._moved:
+                store.drop_pieces(video, self.name)
+                self._moved = False
+            if done:
+                whole = of_bytes(self.kind, store.pieces(video, self.name) + piece)
+                store.put_print(video, self.kind, Print(0.0, self.step, whole).to_bytes())
+            self.commit(cursor, [], piece=piece, done=done)
+        self._count += len(values)
+        if len(values):
+            self._last = values[-1]
 
 
 class PicturePrintStage(_PrintStage):
     """A hash of the picture that is shown at each second."""
 
-    name = "print of pictures"
+    name = STAGES["pictures"]
     wants = Frame
     kind = "pictures"
     step = PICTURE_STEP
@@ -80,15 +97,19 @@ class PicturePrintStage(_PrintStage):
 
     def mark(self, time: float) -> None:
         self._fill(time)
-        self._write(np.array(self._hashes, np.uint64), time)
+        self._write(self._hashed(), time)
 
     def finish(self, end: float) -> None:
         self._fill(end)
-        self._write(np.array(self._hashes, np.uint64), end, done=True)
+        self._write(self._hashed(), end, done=True)
+
+    def _hashed(self) -> NDArray[np.uint64]:
+        hashes, self._hashes = self._hashes, []
+        return np.array(hashes, np.uint64)
 
     def _fill(self, time: float) -> None:
         """Hash the last picture where it was shown at one of the seconds before ``time``."""
-        missing = self._number(time) - self._first - len(self._hashes)
+        missing = self._number(time) - self._count - len(self._hashes)
         if missing > 0:
             self._hashes += [self._hash()] * missing
 
@@ -96,13 +117,13 @@ class PicturePrintStage(_PrintStage):
         if self._shown is not None:
             return picture_hash(self._shown.signature, self._rotation)
         # A picture from before the place where this run began is still shown.
-        return np.uint64(self._before[-1]) if self._before is not None and len(self._before) else np.uint64(0)
+        return np.uint64(0) if self._last is None else np.uint64(self._last)
 
 
 class LoudnessStage(_PrintStage):
     """How loud each tenth of a second is."""
 
-    name = "print of sound"
+    name = STAGES["loudness"]
     wants = Audio
     kind = "loudness"
     step = LEVEL_STEP
@@ -116,7 +137,7 @@ class LoudnessStage(_PrintStage):
 
     def take(self, item: Audio) -> None:
         # What an earlier run has heard is left out.
-        heard = 0 if self._begun else max(0, round((self._first * self.step - item.time) * RATE))
+        heard = 0 if self._begun else max(0, round((self._count * self.step - item.time) * RATE))
         self._begun = True
         together = np.concatenate([self._rest, item.samples[heard:]])
         whole = len(together) // self._block * self._block
@@ -125,10 +146,11 @@ class LoudnessStage(_PrintStage):
 
     def mark(self, time: float) -> None:
         heard = self._heard()
-        self._write(heard, (self._first + len(heard)) * self.step)
+        self._write(heard, (self._count + len(heard)) * self.step)
 
     def finish(self, end: float) -> None:
         self._write(self._heard(), end, done=True)
 
     def _heard(self) -> NDArray[np.uint8]:
-        return np.concatenate(self._levels) if self._levels else np.zeros(0, np.uint8)
+        heard, self._levels = self._levels, []
+        return np.concatenate(heard) if heard else np.zeros(0, np.uint8)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from vagent.index.stages.stage import Stage
+from vagent.index.stages.stage import Stage, packed, unpacked
 from vagent.index.video.job import Job
 from vagent.tools.media import Frame, Track
 from vagent.tools.shots import CONTEXT, Boundary, ShotDetector
@@ -19,14 +19,13 @@ def plan(job: Job, track: Track) -> ShotStage | None:
 
 
 class ShotStage(Stage):
-    """Shot boundaries, kept in the stage's detail until the clips are cut."""
+    """Shot boundaries: a piece at each mark, and all of them in the stage's detail once it is done."""
 
     name = "shots"
     wants = Frame
 
     def __init__(self, job: Job, cursor: float, detail: Mapping[str, Any]) -> None:
         super().__init__(job, cursor, detail)
-        self.detail.setdefault("boundaries", [])
         self._detector = ShotDetector()
         self._found: list[Boundary] = []
 
@@ -48,5 +47,8 @@ class ShotStage(Stage):
     def _settle(self, until: float, *, done: bool = False) -> None:
         settled = [b for b in self._found if self.cursor <= b.time < until]
         self._found = [b for b in self._found if b.time >= until]
-        self.detail["boundaries"] += [[b.time, b.kind] for b in settled]
-        self.commit(self.cursor if done else until, [], done=done)
+        found = [[b.time, b.kind] for b in settled]
+        if done:
+            before = unpacked(self.job.store.pieces(self.job.video.id, self.name))
+            self.detail["boundaries"] = [*self.detail.get("boundaries", ()), *before, *found]
+        self.commit(self.cursor if done else until, [], piece=packed(found), done=done)

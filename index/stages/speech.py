@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vagent.index.records import Evidence
-from vagent.index.stages.stage import Stage
+from vagent.index.stages.stage import Stage, packed, unpacked
 from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Track
 from vagent.tools.speech import RATE, SpeechEngine, Utterance
@@ -45,7 +45,10 @@ def spans_of(detail: Mapping[str, Any]) -> list[Span]:
 
 
 class SpeechStage(Stage):
-    """What is said: voice activity, then the recogniser, in a thread of its own."""
+    """What is said: voice activity, then the recogniser, in a thread of its own.
+
+    The stretches of speech are a piece at each commit, and stand in the stage's detail once it is done.
+    """
 
     name = "speech"
     wants = Audio
@@ -53,13 +56,13 @@ class SpeechStage(Stage):
 
     def __init__(self, job: Job, cursor: float, detail: Mapping[str, Any], engine: SpeechEngine | None) -> None:
         super().__init__(job, cursor, detail)
-        self.detail.setdefault("spans", [])
         self.detail.setdefault("failed", [])
         self.detail["recognised"] = engine is not None
         self._engine = engine
         self._listener = None if engine is None else Listener(engine, self.detail.get("listener"))
         self._detector: SpeechDetector | None = None
         self._rows: list[Evidence] = []
+        self._spans: list[list[float]] = []
         self._due = False
 
     def take(self, item: Audio) -> None:
@@ -86,7 +89,7 @@ class SpeechStage(Stage):
 
     def _recognise(self, found: list[Speech]) -> None:
         for speech in found:
-            self.detail["spans"].append([speech.span.start, speech.span.end])
+            self._spans.append([speech.span.start, speech.span.end])
             if self._listener is not None:
                 self._note(self._listener.offer(speech))
 
@@ -105,7 +108,11 @@ class SpeechStage(Stage):
             self._note(self._listener.flush())
             self.detail["listener"] = self._listener.state
         rows, self._rows = self._rows, []
-        self.commit(cursor, rows, done=done)
+        spans, self._spans = self._spans, []
+        if done:
+            before = unpacked(self.job.store.pieces(self.job.video.id, self.name))
+            self.detail["spans"] = [*self.detail.get("spans", ()), *before, *spans]
+        self.commit(cursor, rows, piece=packed(spans), done=done)
 
     def _row(self, utterance: Utterance) -> Evidence:
         assert self._engine is not None

@@ -7,11 +7,13 @@ one that was never interrupted.
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from vagent.errors import LibraryCorruptError
 from vagent.index.records import Evidence
 from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Frame
@@ -68,10 +70,36 @@ class Stage(ABC):
     def finish(self, end: float) -> None:
         """Commit the rest; the video ends at ``end`` seconds."""
 
-    def commit(self, cursor: float, rows: list[Evidence], *, done: bool = False) -> None:
-        """Write rows and cursor in one transaction."""
-        store = self.job.store
+    def commit(self, cursor: float, rows: list[Evidence], *, piece: bytes = b"", done: bool = False) -> None:
+        """Write rows and cursor in one transaction.
+
+        Args:
+            piece: what is added to the stage's pieces. A stage that is done has none: it has read them before.
+        """
+        store, video = self.job.store, self.job.video.id
         with store.transaction():
             store.add_evidence(rows)
+            if done:
+                store.drop_pieces(video, self.name)
+            elif piece:
+                store.add_piece(video, self.name, piece)
             self.job.settle(self.name, cursor, self.detail, done=done)
         self.cursor = cursor
+
+
+def packed(found: Iterable[Sequence[object]]) -> bytes:
+    """Rows of JSON values as a piece: a line each, so that pieces that are joined are one."""
+    return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in found)
+
+
+def unpacked(data: bytes) -> list[Any]:
+    """The rows of joined pieces.
+
+    Raises:
+        LibraryCorruptError: they are damaged.
+    """
+    try:
+        return [json.loads(line) for line in data.splitlines()]
+    except ValueError as error:
+        hint = "`vagent remove` the video and index it again"
+        raise LibraryCorruptError(f"what a stage has left cannot be read ({error})", hint=hint) from error

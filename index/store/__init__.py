@@ -12,6 +12,7 @@ from vagent.index.store.columns import StageState, Status
 from vagent.index.store.evidence import EvidenceRows, Ids
 from vagent.index.store.filters import Filters
 from vagent.index.store.leases import Lease, Leases
+from vagent.index.store.pieces import Pieces
 from vagent.index.store.places import Place, Places
 from vagent.index.store.problems import Problem, Problems
 from vagent.index.store.progress import Actual, Progress
@@ -33,5 +34,5 @@ __all__ = [
 ]
 
 
-class Store(Videos, Places, Progress, EvidenceRows, VectorRows, Problems, Leases):
+class Store(Videos, Places, Progress, Pieces, EvidenceRows, VectorRows, Problems, Leases):
     """The library in a folder; see ``Database`` for how it is opened."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from vagent.index.words import TOKENIZER
 
-VERSION = 2
+VERSION = 3
 
 _CARE = """
 -- files that cannot be indexed: left alone until the file (size, mtime_ns) or vagent's version changes
@@ -52,6 +52,18 @@ CREATE TABLE actuals (
     wall REAL NOT NULL,
     cpu REAL NOT NULL,
     bytes INTEGER NOT NULL
+);
+"""
+
+_PIECES = """
+-- what a stage of the decode pass has found so far and no row of evidence holds, in the order it came: added to at each
+-- checkpoint, and joined when the stage is done, so that nothing is written twice
+CREATE TABLE pieces (
+    video INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
+    stage TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (video, stage, part)
 );
 """
 
@@ -171,13 +183,13 @@ END;
 CREATE TRIGGER vectors_update AFTER UPDATE ON vectors BEGIN
     UPDATE embedding_models SET removed = removed + 1, added = added + 1 WHERE id = new.model;
 END;
-{_CARE}"""
+{_CARE}{_PIECES}"""
 
 NAMES = frozenset(
     {
         *("meta", "videos", "paths", "stages", "runs", "shots", "clips"),
         *("evidence", "evidence_fts", "evidence_terms", "embedding_models", "vectors"),
-        *("problems", "leases", "prints", "actuals"),
+        *("problems", "leases", "prints", "actuals", "pieces"),
     }
 )
 
@@ -202,5 +214,11 @@ def _to_2(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-STEPS: Mapping[int, Step] = {1: _to_2}
+def _to_3(connection: sqlite3.Connection) -> None:
+    """What stages have found so far, a piece a checkpoint. What an older version wrote is read where it stands."""
+    for statement in statements(_PIECES):
+        connection.execute(statement)
+
+
+STEPS: Mapping[int, Step] = {1: _to_2, 2: _to_3}
 """Migrations: version n -> what turns a library of version n into one of version n + 1, inside a transaction."""

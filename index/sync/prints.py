@@ -13,6 +13,7 @@ of the pictures were known by all bits, all of them by the surest forty, and no 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,9 @@ from vagent.tools.speech import RATE
 Kind = Literal["pictures", "loudness"]
 Hashes = NDArray[np.uint64]
 Levels = NDArray[np.uint8]
+
+STAGES: Mapping[Kind, str] = {"pictures": "print of pictures", "loudness": "print of sound"}
+"""The stage that makes each kind of print."""
 
 PICTURE_STEP = 1.0
 """Seconds between two pictures of a print."""
@@ -65,18 +69,31 @@ class Print:
         Raises:
             LibraryCorruptError: it is damaged.
         """
-        width = 8 if kind == "pictures" else 1
-        body = len(data) - _HEADER.size
-        if body < 0 or data[0] != _FORMAT or body % width:
-            raise LibraryCorruptError("a stored fingerprint of a film is damaged", hint="index the video again")
+        if len(data) < _HEADER.size or data[0] != _FORMAT:
+            raise _damaged()
         _, start, step = _HEADER.unpack_from(data)
-        if kind == "pictures":
-            return cls(start, step, np.frombuffer(data, np.uint64, offset=_HEADER.size))
-        return cls(start, step, np.frombuffer(data, np.uint8, offset=_HEADER.size))
+        return cls(start, step, of_bytes(kind, data[_HEADER.size :]))
 
     def moved(self, rate: float, offset: float) -> Print:
         """The same where second ``t`` has become second ``rate * t + offset``."""
         return Print(self.start * rate + offset, self.step * rate, self.values)
+
+
+def of_bytes(kind: Kind, data: bytes) -> Hashes | Levels:
+    """The values that bytes hold.
+
+    Raises:
+        LibraryCorruptError: they end within a value.
+    """
+    if kind == "loudness":
+        return np.frombuffer(data, np.uint8)
+    if len(data) % 8:
+        raise _damaged()
+    return np.frombuffer(data, np.uint64)
+
+
+def _damaged() -> LibraryCorruptError:
+    return LibraryCorruptError("a stored fingerprint of a film is damaged", hint="index the video again")
 
 
 def picture_hash(signature: NDArray[np.uint8], rotation: int = 0) -> np.uint64:

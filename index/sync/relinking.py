@@ -110,6 +110,10 @@ def _move_all(store: Store, old: Video, like: Likeness, duration: float) -> None
     store.move_rows(old.id, like.rate, like.offset, duration)
     _cover(store, old.id, duration)
     for name, state in store.stages(old.id).items():
+        if store.pieces(old.id, name):  # it was broken off, and these know nothing of other times: it begins anew
+            store.drop_pieces(old.id, name)
+            store.set_stage(old.id, name, "", "running")
+            continue
         detail = _detail(name, state.detail, move)
         store.set_stage(old.id, name, state.fingerprint, state.status, max(0.0, move(state.cursor)), detail)
     whole = Span(0.0, duration)

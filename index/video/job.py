@@ -201,7 +201,8 @@ class Job:
         return 0.0, {}
 
     def forget(self, stage: str) -> None:
-        """Remove the evidence that a stage wrote."""
+        """Remove the evidence that a stage wrote, and what it had found beside that when it was broken off."""
+        self.store.drop_pieces(self.video.id, stage)
         if stage in KINDS:
             self.store.clear(self.video.id, KINDS[stage])
 

@@ -85,6 +85,8 @@ def _write(store: Store, folder: Path, one: Film) -> None:
         done = stage.cursor is None
         store.set_stage(video, name, stage.settings, "done" if done else "running", stage.cursor or 0.0, {"of": name})
         count = 3 if stage.cursor is None else int(stage.cursor)
+        for at in range(0 if done else count):
+            store.add_piece(video, name, f"{one.name}{stage.settings}{at}".encode())
         if name in KINDS:
             ids += store.add_evidence([_line(video, one, name, stage, at) for at in range(count)])
         elif name == "clips" and done:
@@ -161,6 +163,7 @@ def _content(database: sqlite3.Connection, folder: Path, video: int, fingerprint
         "stages": sorted(rows("SELECT stage, fingerprint, status, cursor, detail FROM stages WHERE video = ?")),
         "clips": sorted(rows('SELECT start, "end" FROM clips WHERE video = ?')),
         "shots": sorted(rows('SELECT start, "end", start_kind FROM shots WHERE video = ?')),
+        "pieces": sorted(rows("SELECT stage, part, data FROM pieces WHERE video = ?")),
         "prints": sorted(rows("SELECT kind, data FROM prints WHERE video = ?")),
         "evidence": sorted(repr(_known(evidence, number)) for number in evidence),
         "vectors": sorted(

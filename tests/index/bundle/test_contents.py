@@ -69,6 +69,8 @@ def test_every_table_of_a_video_travels_unless_it_is_of_this_machine(schema: dic
         ("evidence", "extra", "[" * 100_000),
         ("vectors", "vector", "text"),
         ("prints", "data", None),
+        ("pieces", "part", -1),
+        ("pieces", "data", "text"),
     ],
 )
 def test_what_no_library_may_hold_is_found(table: str, column: str, value: object) -> None:
@@ -81,6 +83,7 @@ def test_what_no_library_may_hold_is_found(table: str, column: str, value: objec
         "evidence": (1, "subtitle", 0.0, 1.0, "text", None, 0, "", "{}", 1),
         "vectors": (1, "m", b"1234"),
         "prints": ("frames", b""),
+        "pieces": ("shots", 0, b"[12.5,\"cut\"]\n"),
     }[table]
     assert BY_NAME[table].check(good) is None
     at = list(BY_NAME[table].columns).index(column)

@@ -93,6 +93,22 @@ def test_prints_go_with_their_video(store: Store) -> None:
     assert store.prints("sound") == {}
 
 
+def test_pieces_are_joined_in_the_order_in_which_they_came(store: Store) -> None:
+    one, two = film(store, "a"), film(store, "b")
+    for data in (b"first", b" ", b"last"):
+        store.add_piece(one, "shots", data)
+    store.add_piece(one, "speech", b"said")
+    store.add_piece(two, "shots", b"other")
+    assert store.pieces(one, "shots") == b"first last"
+    store.drop_pieces(one, "shots")
+    left = [store.pieces(one, "shots"), store.pieces(one, "speech"), store.pieces(two, "shots")]
+    assert left == [b"", b"said", b"other"]
+    store.add_piece(one, "shots", b"anew")
+    assert store.pieces(one, "shots") == b"anew"
+    store.remove_video(two)
+    assert store.pieces(two, "shots") == b""
+
+
 def test_costs_outlive_their_video(store: Store) -> None:
     video = film(store)
     scan = Actual("quick", "4 cores", video, "scan", 60.0, 2.5, 4.0, 4096)

@@ -188,7 +188,7 @@ def test_a_library_deleted_while_it_is_in_use_is_noticed_before_anything_is_writ
 # ---------------------------------------------------------------------- versions
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_library_of_any_version_opens_and_holds_everything(tmp_path: Path, version: int) -> None:
     with Store(thaw(tmp_path / "library", version)) as store:
         store.verify()
@@ -224,6 +224,12 @@ def test_what_came_with_version_2_is_read_back(tmp_path: Path) -> None:
         assert (actual.stage, actual.media_seconds, actual.bytes) == ("scan", 61.5, 4096)
 
 
+def test_what_came_with_version_3_is_read_back(tmp_path: Path) -> None:
+    with Store(thaw(tmp_path / "library", 3)) as store:
+        assert store.pieces(2, "print of sound") == b"\1\2\3\4"
+        assert store.pieces(2, "speech") == store.pieces(1, "print of sound") == b""
+
+
 def structure(file: Path) -> set[tuple[str, str]]:
     with closing(sqlite3.connect(file)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
@@ -232,8 +238,8 @@ def structure(file: Path) -> set[tuple[str, str]]:
 
 def test_a_new_library_is_built_as_the_frozen_one_says(tmp_path: Path, file: Path) -> None:
     """Whoever changes a table must raise the version, add a step, and freeze a library of the new version."""
-    assert schema.VERSION == 2
-    assert structure(file) == structure(thaw(tmp_path / "frozen", 2) / "library.db")
+    assert schema.VERSION == 3
+    assert structure(file) == structure(thaw(tmp_path / "frozen", 3) / "library.db")
 
 
 def test_a_migrated_library_is_built_as_a_new_one(frozen: Path, file: Path) -> None:
@@ -275,15 +281,15 @@ def test_an_older_library_is_brought_up_to_date(frozen: Path, connection: sqlite
     def further(inside: sqlite3.Connection) -> None:
         inside.execute("UPDATE videos SET note = 'two steps'")
 
-    with pytest.raises(LibraryVersionError, match=r"older vagent \(1, now 3\).*vagent index"):
-        schema.check(connection, file, version=3)
-    schema.prepare(connection, file, version=3, steps={1: first, 2: further})
+    with pytest.raises(LibraryVersionError, match=r"older vagent \(1, now 4\).*vagent index"):
+        schema.check(connection, file, version=4)
+    schema.prepare(connection, file, version=4, steps={**schema.STEPS, 1: first, 3: further})
     assert copies == [["library-version-1.db", "library.db"]]
-    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (4,)
     assert connection.execute("SELECT DISTINCT note FROM videos").fetchall() == [("two steps",)]
     assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (4,)
     assert [path.name for path in frozen.iterdir()] == ["library.db"]
-    schema.prepare(connection, file, version=3, steps={})
+    schema.prepare(connection, file, version=4, steps={})
 
 
 def test_two_that_open_an_old_library_at_once_bring_it_up_to_date_once(
@@ -305,10 +311,10 @@ def test_two_that_open_an_old_library_at_once_bring_it_up_to_date_once(
             schema.prepare(second, file, steps={1: lambda _: seen.append(2)})
 
     other = threading.Thread(target=open_too)
-    schema.prepare(connection, file, steps={1: step})
+    schema.prepare(connection, file, steps={**schema.STEPS, 1: step})
     other.join()
     assert seen == [1]
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 
 
 def test_a_process_killed_while_it_migrates_loses_nothing(frozen: Path) -> None:
