@@ -14,7 +14,6 @@ from tests.media_files import AudioTrack, Image, SubtitleTrack, write_video
 from tests.sounds import RATE, speech
 
 _FPS = 5.0
-_SPOKEN = 120.0  # seconds from one spoken passage to the next
 _CUE = 8.0  # seconds from one subtitle to the next
 _WORDS = (
     "harbour ferry lighthouse timetable winter island letter museum garden engine copper salmon bridge market "
@@ -22,16 +21,17 @@ _WORDS = (
 ).split()
 
 
-def cycle(path: Path, seconds: float, board: float, size: tuple[int, int]) -> Path:
+def cycle(path: Path, seconds: float, board: float, size: tuple[int, int], spoken: float = 120.0) -> Path:
     """A film of boards of text, a new one every ``board`` seconds, with speech and subtitles.
 
     Args:
         seconds: its length.
         size: width and height, pixels.
+        spoken: seconds from one spoken passage to the next.
     """
     samples = np.zeros(round(seconds * RATE), np.int16)
     said = speech()
-    for at in np.arange(0.0, seconds, _SPOKEN):
+    for at in np.arange(0.0, seconds, spoken):
         part = samples[round(at * RATE) :][: len(said)]
         part[:] = said[: len(part)]
     cues = [(at, min(at + 0.6 * _CUE, seconds), _sentence(i)) for i, at in enumerate(np.arange(0.5, seconds, _CUE))]

@@ -1,18 +1,19 @@
 """What memory and time indexing takes as films get longer: both should depend on the format, not on the length.
 
-    python -m benchmarks.memory [--hours 10] [--minutes 10] [--boards 20] [--size 480x270] [--container mkv]
-                                [--preset standard] [--set SECTION.KEY=VALUE ...] [--json OUT]
+    python -m benchmarks.memory [--hours 10] [--minutes 10] [--boards 20] [--spoken 120] [--size 480x270]
+                                [--container mkv] [--preset standard] [--set SECTION.KEY=VALUE ...] [--json OUT]
 
 Two films of one format are made, one of ``--minutes`` and one of ``--hours``: the same packets, again and again at
 later times, with subtitles of which each is different. They show boards of text that change every ``--boards`` seconds,
-and somebody speaks every two minutes; speech is recognised although there are subtitles: every bundled sense works.
-Each film is indexed by a process of its own into a library of its own, while the memory of that process and of those
-that it started is read ten times a second.
+and somebody speaks every ``--spoken`` seconds; speech is recognised although there are subtitles: every bundled sense
+works. Each film is indexed by a process of its own into a library of its own, while the memory of that process and of
+those that it started is read ten times a second.
 
     peak        largest resident memory of all these processes together, MB, and by phase of the work
     high water  the largest that the kernel has seen of each process by itself, MB (Linux)
     cpu         processor seconds for an hour of film: over all, and in each quarter of the decode pass
     commits     transactions for a checkpoint, their milliseconds each, bytes written for an hour of film, by quarter
+    by hours    of the long film: bytes written, and the most that the indexing process held
 
 The aim is a ratio of the peaks of at most 1.15 where one film is sixty times as long as the other.
 """
@@ -46,7 +47,9 @@ _MB = 1e6
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="vagent-benchmark-") as folder:
-        cycle = films.cycle(Path(folder) / f"cycle.{given.container}", given.minutes * 60, given.boards, given.size)
+        cycle = films.cycle(
+            Path(folder) / f"cycle.{given.container}", given.minutes * 60, given.boards, given.size, given.spoken
+        )
         times = max(1, round(given.hours * 60 / given.minutes))
         long = films.repeated(cycle, Path(folder) / f"long.{given.container}", times)
         found = [measured(film, Path(folder) / film.stem, given.preset, given.set) for film in (cycle, long)]
@@ -147,21 +150,23 @@ def _figures(told: Sequence[dict[str, Any]], watched: _Watched) -> dict[str, Any
         "cpu for an hour": round(end["cpu"] / hours, 1),
         "seconds by phase for an hour": {name: round(value / hours, 2) for name, value in end["seconds"].items()},
         "library for an hour, MB": round(end["library"] / _MB / hours, 1),
-        "quarters": _quarters(scan, end["checkpoint"]),
+        "quarters": _parts(scan, end["checkpoint"], _QUARTERS),
+        "hours": _parts(scan, end["checkpoint"], round(hours)),
     }
 
 
-def _quarters(scan: Sequence[dict[str, Any]], checkpoint: float) -> list[dict[str, float]]:
-    """The decode pass in four parts of equal length: what each cost."""
-    if len(scan) < _QUARTERS + 1:
+def _parts(scan: Sequence[dict[str, Any]], checkpoint: float, count: int) -> list[dict[str, float]]:
+    """The decode pass in so many parts of equal length: what each cost."""
+    if not count or len(scan) < count + 1:
         return []
     first, last = scan[0]["done"], scan[-1]["done"]
-    edges = [first + (last - first) * i / _QUARTERS for i in range(_QUARTERS + 1)]
+    edges = [first + (last - first) * i / count for i in range(count + 1)]
     marks = [next(one for one in scan if one["done"] >= edge - 1e-9) for edge in edges]
     found = []
     for before, after in pairwise(marks):
         seconds = max(after["done"] - before["done"], 1e-9)
         commits = max(1, after["commits"] - before["commits"])
+        between = [one for one in scan if before["done"] <= one["done"] <= after["done"]]
         found.append(
             {
                 "cpu for an hour": round((after["cpu"] - before["cpu"]) / seconds * 3600, 1),
@@ -169,6 +174,7 @@ def _quarters(scan: Sequence[dict[str, Any]], checkpoint: float) -> list[dict[st
                 "milliseconds a commit": round((after["committing"] - before["committing"]) / commits * 1000, 2),
                 "MB written for an hour": round((after["written"] - before["written"]) / _MB / seconds * 3600, 1),
                 "resident, MB": round(after["resident"] / _MB, 1),
+                "most resident, MB": round(max(one["resident"] for one in between) / _MB, 1),
             }
         )
     return found
@@ -210,6 +216,10 @@ def table(report: dict[str, Any]) -> str:
         )
         for key in long["quarters"][0]:
             lines.append(f"  {key:32}" + "".join(f"{quarter[key]:12.1f}" for quarter in long["quarters"]))
+    if len(long["hours"]) > 1:
+        lines.append("the long film by hours")
+        for key in ("MB written for an hour", "most resident, MB"):
+            lines.append(f"  {key:32}" + "".join(f"{hour[key]:8.1f}" for hour in long["hours"]))
     return "\n".join(lines)
 
 
@@ -223,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hours", type=float, default=10.0, help="length of the long film")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the short film")
     parser.add_argument("--boards", type=float, default=20.0, help="seconds that each board of text stands")
+    parser.add_argument("--spoken", type=float, default=120.0, help="seconds from one spoken passage to the next")
     parser.add_argument("--size", type=_size, default=(480, 270), help="width x height, pixels")
     parser.add_argument("--container", default="mkv", choices=("mkv", "mp4"))
     parser.add_argument("--preset", help="quick, standard or deep")

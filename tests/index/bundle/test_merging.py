@@ -177,6 +177,21 @@ class TestOverlap:
         assert content(target) == content(source)
         assert len(pictures(target, mark("a")) or ()) == 3
 
+    @pytest.mark.parametrize("further", ["here", "there"])
+    def test_a_print_goes_with_the_stage_that_made_it(self, further: str, tmp_path: Path) -> None:
+        half, whole = (library(tmp_path / name, film("a", "subtitles")) for name in ("half", "whole"))
+        with Store(half) as ours, Store(whole) as theirs:
+            ours.set_stage(1, "print of sound", "f", "running", 30.0)
+            ours.add_piece(1, "print of sound", b"half")
+            ours.put_print(1, "loudness", b"of other settings")
+            theirs.set_stage(1, "print of sound", "f", "done", 60.0)
+            theirs.put_print(1, "loudness", b"the whole of it")
+        source, target = (whole, half) if further == "there" else (half, whole)
+        merge(source, target)
+        with Store(target) as store:
+            assert store.prints_of("loudness", [1]) == {1: b"the whole of it"}
+            assert store.pieces(1, "print of sound") == b""
+
     def test_half_a_video_takes_nothing_from_the_whole(self, tmp_path: Path) -> None:
         source = library(tmp_path / "a", Film("a", {**FULL, "speech": Stage(1.0)}))
         target = library(tmp_path / "b", film("a"))

@@ -114,6 +114,16 @@ def test_what_the_new_file_does_not_show_goes(opened: VideoLibrary) -> None:
     assert [clip.span for clip in opened.clips(1)][-1] == Span(87.0, 95.0)
 
 
+def test_a_stage_that_was_broken_off_begins_anew_where_all_times_move(opened: VideoLibrary) -> None:
+    opened.store.set_stage(1, "print of sound", "f", "running", 30.0)
+    opened.store.add_piece(1, "print of sound", bytes(300))
+    take_over(opened, 1.0, 3.0, 103.0)
+    state = opened.store.stage(1, "print of sound")
+    assert state is not None
+    assert (state.fingerprint, state.status, state.cursor) == ("", "running", 0.0)
+    assert opened.store.pieces(1, "print of sound") == b""
+
+
 def test_search_finds_what_moved_where_it_is_now(opened: VideoLibrary) -> None:
     take_over(opened, 1.0, 3.0, 103.0)
     (moment,) = opened.search("subtitle")
