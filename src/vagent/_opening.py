@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from vagent import _cycles
 from vagent._options import Driver, Preset, chosen_settings
 
 if TYPE_CHECKING:
+    from vagent.index.batch.standing import Standing
     from vagent.sdk import Library
 
 
@@ -47,7 +49,13 @@ def prepare(library: Library, source: str, *, quiet: bool, again: bool) -> None:
     from vagent._board import board
 
     with board(enabled=not quiet) as on_standing:
-        reports = library.prepare(source, again=again, standing=on_standing)
+
+        def begun(standing: Standing) -> None:
+            _cycles.lasting()
+            if on_standing is not None:
+                on_standing(standing)
+
+        reports = library.prepare(source, again=again, standing=begun)
     _progress.tell(reports)
 
 

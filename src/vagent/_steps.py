@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from vagent import _cycles
 from vagent._render import safe
 from vagent.agent.records import Answer, Event, Started, Step
 from vagent.tools.time import format_time
@@ -15,14 +16,15 @@ _LONG = 60  # characters of one argument that are shown
 
 def watched(events: Iterable[Event], *, shown: bool) -> Answer:
     """The answer that a stream of events ends with; until then its steps are listed, when ``shown``."""
+    begun = _begun(events)
     if not shown:
-        return next(event for event in events if isinstance(event, Answer))
+        return next(event for event in begun if isinstance(event, Answer))
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(file=sys.stderr, highlight=False)
     with console.status("understanding the question") as status:
-        for event in events:
+        for event in begun:
             if isinstance(event, Started):
                 status.update(escape(called(event.action, event.arguments)))
             elif isinstance(event, Step):
@@ -31,6 +33,13 @@ def watched(events: Iterable[Event], *, shown: bool) -> Answer:
             else:
                 return event
     raise AssertionError("a stream ends with an answer")
+
+
+def _begun(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events; from the first on it is models that take the time."""
+    for event in events:
+        _cycles.lasting()
+        yield event
 
 
 def line(step: Step) -> str:

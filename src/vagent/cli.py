@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vagent import _asking, _library_commands
+from vagent import _asking, _cycles, _library_commands
 from vagent._model_commands import models_app
 from vagent._options import EngineOption, JsonOption, PresetOption, chosen_settings
 from vagent._portable import export_library, import_library
@@ -90,8 +90,13 @@ def _main(
 _INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 
 
+def program() -> None:
+    """Entry point of the command ``vagent``."""
+    _cycles.run(main)
+
+
 def main() -> None:
-    """Entry point of the command ``vagent``: errors become one line on stderr and exit code 1."""
+    """The command line: errors become one line on stderr and exit code 1."""
     try:
         app()
     except VagentError as error:
@@ -111,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program()
