@@ -16,28 +16,37 @@ Found = tuple[float, float, str]
 
 def f1(found: Sequence[float], cuts: Sequence[float]) -> float:
     """Harmonic mean of precision and recall of cuts, each counted once; 1.0 where there is nothing to find."""
-    if not found and not cuts:
-        return 1.0
+    return 2 * hits(found, cuts) / (len(found) + len(cuts)) if found or cuts else 1.0
+
+
+def hits(found: Sequence[float], cuts: Sequence[float]) -> int:
+    """How many cuts were found, each counted once."""
     left = sorted(found)
-    hits = 0
+    count = 0
     for cut in sorted(cuts):
         near = [time for time in left if abs(time - cut) <= _CLOSE]
         if near:
             left.remove(min(near, key=lambda time: abs(time - cut)))
-            hits += 1
-    return 2 * hits / (len(found) + len(cuts))
+            count += 1
+    return count
 
 
 def recall(found: Sequence[Found], written: Sequence[Line]) -> float:
     """Part of the written words that were read, spelt as they are, at about the time at which they were there."""
-    total = hits = 0
+    there, total = read(found, written)
+    return there / total if total else 1.0
+
+
+def read(found: Sequence[Found], written: Sequence[Line]) -> tuple[int, int]:
+    """How many of the written words were read, as ``recall`` counts them, and how many there are."""
+    total = there = 0
     for line in written:
         near = " ".join(t for a, b, t in found if a <= line.end + _EARLY and b >= line.start - _EARLY)
-        read = set(words(near))
+        seen = set(words(near))
         wanted = words(line.text)
         total += len(wanted)
-        hits += sum(word in read for word in wanted)
-    return hits / total if total else 1.0
+        there += sum(word in seen for word in wanted)
+    return there, total
 
 
 def words(text: str) -> list[str]:
