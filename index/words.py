@@ -46,12 +46,23 @@ def words(text: str) -> list[str]:
 
 def stems(found: Sequence[str]) -> list[str]:
     """What full-text search makes of single words."""
+    return [next(iter(parts), word) for word, parts in zip(found, _tokens(found), strict=True)]
+
+
+def tokens(text: str) -> list[str]:
+    """What full-text search makes of a text: its words, in order, cut down to stems."""
+    return _tokens([searchable(clean(text))])[0]
+
+
+def _tokens(texts: Sequence[str]) -> list[list[str]]:
     with closing(sqlite3.connect(":memory:")) as memory:
         memory.execute(f'CREATE VIRTUAL TABLE one USING fts5(word, tokenize="{TOKENIZER}")')
         memory.execute("CREATE VIRTUAL TABLE stem USING fts5vocab('one', 'instance')")
-        memory.executemany("INSERT INTO one (rowid, word) VALUES (?, ?)", enumerate(found))
-        stem = dict(memory.execute("SELECT doc, term FROM stem WHERE offset = 0"))
-    return [stem.get(number, word) for number, word in enumerate(found)]
+        memory.executemany("INSERT INTO one (rowid, word) VALUES (?, ?)", enumerate(texts))
+        found: list[list[str]] = [[] for _ in texts]
+        for number, term in memory.execute("SELECT doc, term FROM stem ORDER BY doc, offset"):
+            found[number].append(term)
+    return found
 
 
 def _unquoted(word: str) -> Iterable[str]:

@@ -8,8 +8,9 @@ Each group of tables has a room, a module of this package; ``Store`` is all of t
 
 from __future__ import annotations
 
+from vagent.index.store.catalogue import Ids
 from vagent.index.store.columns import StageState, Status
-from vagent.index.store.evidence import EvidenceRows, Ids
+from vagent.index.store.evidence import EvidenceRows
 from vagent.index.store.filters import Filters
 from vagent.index.store.leases import Lease, Leases
 from vagent.index.store.pieces import Pieces
@@ -18,12 +19,14 @@ from vagent.index.store.problems import Problem, Problems
 from vagent.index.store.progress import Actual, Progress
 from vagent.index.store.vectors import VectorRows, Vectors, VectorState
 from vagent.index.store.videos import Videos
+from vagent.index.store.walks import Line, Walks
 
 __all__ = [
     "Actual",
     "Filters",
     "Ids",
     "Lease",
+    "Line",
     "Place",
     "Problem",
     "StageState",
@@ -34,5 +37,5 @@ __all__ = [
 ]
 
 
-class Store(Videos, Places, Progress, Pieces, EvidenceRows, VectorRows, Problems, Leases):
+class Store(Videos, Places, Progress, Pieces, Walks, EvidenceRows, VectorRows, Problems, Leases):
     """The library in a folder; see ``Database`` for how it is opened."""

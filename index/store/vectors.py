@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.errors import LibraryError
+from vagent.index.store.catalogue import Ids
 from vagent.index.store.columns import to_json
 from vagent.index.store.database import Database
-from vagent.index.store.evidence import Ids
 
 Vectors = NDArray[np.float32]
 

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from vagent.configs import SearchSettings
 from vagent.errors import LibraryError
 from vagent.index.store import Ids, Store, Vectors, VectorState
+from vagent.index.store.shelf import alone
 from vagent.index.vectors import Scores, refuse_others
 from vagent.index.vectors.cards import HITS, Card, cards, on_card
 from vagent.index.vectors.lists import Lists, Probing, sample_size, single, train
-from vagent.index.vectors.manifest import FORMAT, Manifest, OtherFormat, alone
+from vagent.index.vectors.manifest import FORMAT, Manifest, OtherFormat
 from vagent.index.vectors.masks import Filter, exactly
 from vagent.index.vectors.segments import Batch, Damaged, Segment, one_thread, sums_of, together
 
@@ -163,7 +164,7 @@ class FaissVectors:
             ]
 
     def _chosen_lists(self, query: Vectors, chosen: Filter | None) -> NDArray[np.int64]:
-        """The lists to look into for each query, -1 for those that hold nothing that is allowed.
+        """The lists to look into for each query, -1 for those that are known to hold nothing that is allowed.
 
         With a filter as many as hold as many allowed vectors as a search without one looks at; all, where few vectors
         are allowed.
@@ -176,7 +177,7 @@ class FaissVectors:
         seen = np.cumsum(chosen.held[order], axis=1)
         enough = int(np.max(np.argmax(seen >= min(wanted, int(chosen.held.sum())), axis=1))) + 1
         some = order[:, : max(enough, min(number, probes))]
-        return np.where(chosen.held[some] > 0, some, -1)
+        return np.where(chosen.held[some] > 0, some, -1) if chosen.known else some
 
     def _on_cards(self, query: Vectors, k: int) -> list[tuple[Scores, NDArray[np.int64]]]:
         try:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
-
-from filelock import FileLock, Timeout
 
 from vagent.index.store import VectorState
 from vagent.tools.files import replace
@@ -81,22 +78,3 @@ class Manifest:
             ("it is newer than the database", self.added <= state.added and self.removed <= state.removed),
         ]
         return next((reason for reason, holds in checks if not holds), "")
-
-
-@contextmanager
-def alone(manifest: Path) -> Iterator[bool]:
-    """Whether no other process writes these files now; none begins to while the block runs.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    lock = FileLock(manifest.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from vagent.index.store import Ids, Vectors
 from vagent.index.vectors import Scores
+from vagent.index.vectors.lists import products
 from vagent.index.vectors.segments import Batch, Segment
 
+_COUNTED = 100_000  # allowed vectors that are counted one by one
+_SAMPLED = 7  # of more, one in so many is counted
 _FEW = 20  # times fewer rows than there are, which are looked up one by one
 
 
@@ -20,7 +23,8 @@ class Filter:
     Attributes:
         ids: these, ascending.
         masks: which positions of each segment are allowed.
-        held: how many of them each list holds.
+        held: about how many of them each list holds; exactly where they are few.
+        known: whether lists that hold none by ``held`` hold none for certain.
     """
 
     def __init__(self, ids: Ids, segments: Sequence[Segment], lists: int) -> None:
@@ -28,8 +32,12 @@ class Filter:
         self._table: NDArray[np.bool_] | None = None
         self.masks = [self.among(segment.evidence, segment.rising) for segment in segments]
         self.held = np.zeros(lists, np.int64)
+        step = 1 if len(ids) <= _COUNTED else _SAMPLED
+        self.known = step == 1
         for segment, mask in zip(segments, self.masks, strict=True):
-            self.held += np.bincount(segment.lists[mask], minlength=lists)
+            # Three times as fast as lists[mask], where what is allowed and what is not lies mixed.
+            held = segment.lists.take(np.flatnonzero(mask)[::step])
+            self.held += step * np.bincount(held, minlength=lists)
 
     def among(self, evidence: Ids, rising: bool = False) -> NDArray[np.bool_]:
         """Which of some rows' evidence is allowed.
@@ -54,7 +62,7 @@ class Filter:
 def exactly(query: Vectors, batch: Batch, chosen: Filter | None) -> tuple[Scores, Ids, Ids]:
     """All of a batch that is held in memory: scores, evidence ids and row numbers, each (n, rows)."""
     rows, evidence, vectors = batch
-    scores = query @ vectors.T
+    scores = products(query, vectors)
     if chosen is not None:
         scores[:, ~chosen.among(evidence)] = -np.inf
     return scores, np.broadcast_to(evidence, scores.shape), np.broadcast_to(rows, scores.shape)

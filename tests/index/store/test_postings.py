@@ -47,6 +47,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture
+def large(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The same library, taken for one whose rows are many."""
+    monkeypatch.setattr("vagent.index.store.known._SMALL", 0)
+    return store
+
+
 def by_sqlite(store: Store, words: list[str], limit: int) -> list[tuple[int, float]]:
     quoted = " OR ".join('"' + (" ".join(word) if word == "東京都" else word) + '"' for word in words)
     sql = (
@@ -62,7 +69,16 @@ def test_the_sum_over_words_is_what_sqlite_says_of_all_together(store: Store, wo
     assert store.match(words, Filters(), limit) == by_sqlite(store, words, limit)
 
 
-def test_rows_that_come_and_go_count_at_once(tmp_path: Path) -> None:
+@given(st.lists(st.sampled_from([*WORDS, "nowhere"]), min_size=1, max_size=6), st.integers(1, 1300))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_same_from_the_catalogue_of_a_large_library(large: Store, words: list[str], limit: int) -> None:
+    assert large._known() is not None
+    assert large.match(words, Filters(), limit) == by_sqlite(large, words, limit)
+
+
+@pytest.mark.parametrize("small", [0, 20_000])
+def test_rows_that_come_and_go_count_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int) -> None:
+    monkeypatch.setattr("vagent.index.store.known._SMALL", small)
     store = Store(tmp_path)
     first = fill(store)
     assert store.match(["ship", "rain"], Filters(), 50) == by_sqlite(store, ["ship", "rain"], 50)
@@ -76,6 +92,30 @@ def test_rows_that_come_and_go_count_at_once(tmp_path: Path) -> None:
     other.add_evidence([Evidence(second, Span(0, 1), "subtitle", "an iceberg")])
     other.close()
     assert len(store.match(["iceberg"], Filters(), 5)) == 1
+    store.close()
+
+
+def test_a_word_is_looked_up_again_only_where_rows_with_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vagent.index.store.known._SMALL", 0)
+    store = Store(tmp_path)
+    first, second = fill(store), fill(store, seed=1, name="b")
+    asked: list[str] = []
+    real = store._places
+    monkeypatch.setattr(store, "_places", lambda token: asked.append(token) or real(token))  # type: ignore[func-returns-value]
+
+    def agrees() -> None:
+        assert store.match(["ship", "rain"], Filters(), 900) == by_sqlite(store, ["ship", "rain"], 900)
+
+    agrees()
+    store.add_evidence([Evidence(second, Span(0, 1), "subtitle", "umbrellas in the rain, a rain of umbrellas")])
+    agrees()
+    assert asked == ["ship", "rain", "rain"]
+    store.remove_video(first)
+    store.clear(second, ["sound"])
+    agrees()
+    assert asked == ["ship", "rain", "rain"]
     store.close()
 
 
@@ -97,31 +137,34 @@ def posting(*ids: int) -> Posting:
     return Posting(np.array(ids, np.int64), np.ones(len(ids)))
 
 
-def test_least_used_words_go_first_and_another_state_drops_all() -> None:
-    asked: list[str] = []
+def test_least_used_words_go_first_and_of_another_state_they_are_asked_for_again() -> None:
+    asked: list[tuple[str, bool]] = []
 
-    def find(word: str) -> Posting:
-        asked.append(word)
+    def find(word: str, before: Posting | None) -> Posting:
+        asked.append((word, before is not None))
         return posting(*range(1, 5))
 
     kept = Postings(most=8)
     for word in ("a", "b", "a", "c", "a", "b"):
         kept.get(word, 1, find)
-    assert asked == ["a", "b", "c", "b"]
+    assert asked == [("a", False), ("b", False), ("c", False), ("b", False)]
     kept.get("b", 2, find)
-    assert asked[-1:] == ["b"]
+    assert asked[4:] == [("b", True)]
+    kept.get("b", 2, find)
+    kept.get("a", 1, find)
     assert len(asked) == 5
     huge = Postings(most=3)
     huge.get("a", 1, find)
     huge.get("a", 1, find)
-    assert len(asked) == 7
+    assert asked[5:] == [("a", False), ("a", False)]
 
 
 def test_threads_that_see_other_states_get_their_own() -> None:
     kept = Postings(most=10**6)
 
     def look(number: int) -> bool:
-        return all(kept.get("a", state, lambda _, s=state: posting(s + 1)).ids[0] >= 1 for state in range(number, 50))
+        found = [kept.get("a", state, lambda word, _, s=state: posting(s + 1)) for state in range(number, 50)]
+        return [int(one.ids[0]) for one in found] == list(range(number + 1, 51))
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(look, range(4)))
@@ -135,52 +178,13 @@ def test_equal_sums_go_by_row_and_only_what_is_allowed_counts() -> None:
     assert best(parts, 9, np.array([], np.int64)) == []
 
 
+def test_filters_may_be_far_apart_too() -> None:
+    part = posting(*range(2, 10**6, 10**5))
+    assert best([part], 9, np.array([2, 3, 800_002, 10**9])) == [(2, 1.0), (800_002, 1.0)]
+
+
 def test_far_apart_rows_add_up_to_the_same() -> None:
     near = [posting(2, 5, 9), posting(5, 7)]
     far = [Posting(part.ids * 10**6, part.scores) for part in near]
     for limit in (1, 3, 9):
         assert best(far, limit) == [(row * 10**6, score) for row, score in best(near, limit)]
-
-
-FILTERS = st.builds(
-    Filters,
-    videos=st.none() | st.lists(st.integers(1, 4), max_size=3),
-    kinds=st.none() | st.lists(st.sampled_from([*KINDS, "visual"]), max_size=3),
-    start=st.none() | st.sampled_from([0.0, 1.0, 120.0, 399.0, 1000.0]),
-    end=st.none() | st.sampled_from([0.0, 1.0, 120.0, 399.0, 1000.0]),
-    weak=st.none() | st.booleans(),
-)
-
-
-@given(FILTERS)
-@hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_catalogue_lets_through_what_the_database_does(store: Store, filters: Filters) -> None:
-    state = store._state()
-    assert state is not None
-    by_rows = store.evidence_ids(filters)  # too few rows for the catalogue
-    np.testing.assert_array_equal(store._known(state).let_through(filters), by_rows)
-
-
-def test_the_catalogue_keeps_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vagent.index.store.evidence._SMALL", 0)
-    store = Store(tmp_path)
-    sounds = Filters(kinds=["sound"])
-
-    def agrees() -> None:
-        rows = store._rows("SELECT id FROM evidence WHERE kind = 'sound' ORDER BY id")
-        assert store.evidence_ids(sounds).tolist() == [number for (number,) in rows]
-
-    fill(store)
-    agrees()
-    second = fill(store, seed=1, name="b")
-    agrees()
-    store.remove_video(1)
-    agrees()
-    store.clear(second, ["sound"])
-    agrees()
-    store.add_evidence([Evidence(second, Span(0, 1), "sound", "")])
-    agrees()
-    store.remove_video(second)
-    agrees()
-    assert store.evidence_ids(sounds).tolist() == []
-    store.close()

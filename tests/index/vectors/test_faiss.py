@@ -14,9 +14,9 @@ import pytest
 from tests.index.vectors.rows import LENGTH, MODEL, clustered, expected, put, unit
 from vagent import configs
 from vagent.index.store import Store
+from vagent.index.store.shelf import alone
 from vagent.index.vectors import faiss as module
 from vagent.index.vectors.faiss import FaissVectors
-from vagent.index.vectors.manifest import alone
 from vagent.index.vectors.segments import Segment, sums_of
 
 
