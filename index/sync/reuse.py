@@ -1,121 +1,122 @@
-"""Descriptions of clips that another video of the library shows too: another cut of a film, say, or the same opening.
+"""Descriptions of stretches that another video of the library shows too: another cut of a film, say, or its opening.
 
-A description is the dearest evidence there is, so it is not made twice. It is taken over only where three things prove
-that the clip is the same: the pictures of all its seconds have the same hash, its loudness rises and falls in the same
-way, and every picture that the model would be shown looks the same in each of its parts. It must have been made with
-these very settings by this very model, and it must not speak of times. Where the proof is wanting (no sound, a clip of
-a second, an offset by a part of a second in a scene that moves) the clip is described anew.
+A description is the dearest evidence there is, so it is not made twice. It is taken over only where it is proved that
+the stretch it was made of is the same in both: each picture that is kept of it is shown at the very moment in each of
+its parts, the loudness rises and falls in the same way, and the cuts lie in the same places. Where it is silent the
+pictures have to prove it alone. The description must have been made with these very settings by this very model, and it
+must not speak of times.
+
+What is taken over keeps the edges that it has in the other film, which need not be those of clips here: a clip that is
+covered by what was taken over is not described again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vagent.index.pictures import Pictures, parts
+from vagent.index.pictures import Pictures
 from vagent.index.records import Clip, Evidence, Video
 from vagent.index.store import Store
-from vagent.index.sync.prints import LEVEL_STEP, Kind, Print, distance
+from vagent.index.sync.closely import Kept, heard_alike, places, seen_alike
+from vagent.index.sync.prints import Print, distance
 from vagent.index.video.job import Job, stage_fingerprint
 from vagent.tools.time import Span
-from vagent.tools.videollm import Frames
 
 Depends = Callable[[Sequence[Clip]], Sequence[object]]
 """What the descriptions of some clips depend on."""
-Shown = Callable[[Pictures, Span], Frames]
-"""The pictures of a stretch that the model is shown."""
 
-_SHORTEST = 4.0  # seconds of a clip that can be proved to be another
-_LENGTHS = 0.1  # seconds by which two clips of one stretch may differ
+_SHORTEST = 4.0  # seconds of a stretch that can be proved to be another
+_EDGE = 0.5  # seconds at an edge of a clip that need not be covered, where no cut lies within
+_CUT = 0.15  # seconds by which a cut may lie elsewhere
 _SAMPLES = 64  # pictures by which most videos are ruled out
 _SHARED = 6  # of these that have to be in a video for it to be looked at more closely
-_NEAR = 0.16  # part of the bits in which two pictures may differ, each ...
-_CLOSE = 0.08  # ... and all of them on average
-_TOLD = 0.6  # part of a clip's seconds whose pictures have to tell something
-_SOUNDS = 0.9  # correlation of the loudness
-_FLOOR = 50.0  # level of silence: what is softer is an encoder's noise
-_TELLING = 8.0  # standard deviation of levels from which a stretch is no silence and no hum
-_DIFFERS = 10  # grey levels by which any part of a picture may differ
+_NEAR = 0.2  # part of the bits in which two pictures may differ
 _TOGETHER = 64  # videos whose prints are in memory at once
 _TIMES = re.compile(r"\d+:\d\d|\d+(?:\.\d+)?\s*(?:s|sec|secs|seconds?|minutes?)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """Descriptions that a video takes over.
+
+    Attributes:
+        rows: in order of time.
+        clips: numbers of the clips that need none of their own.
+    """
+
+    rows: Sequence[Evidence] = ()
+    clips: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
-    """How one video looks and sounds, and when its clips are."""
+    """How one video looks and sounds, and when its shots begin: those after a cut, and all."""
 
     video: Video
     pictures: Print
-    loudness: Print
-    clips: Sequence[Clip]
+    loudness: Print | None
+    cuts: Sequence[float]
+    shots: Sequence[float]
 
 
-def descriptions(job: Job, clips: Sequence[Clip], stage: str, depends: Depends, shown: Shown) -> dict[int, Evidence]:
-    """The descriptions that clips of a video can take over, by the clip's id.
+def descriptions(job: Job, clips: Sequence[Clip], stage: str, depends: Depends) -> Taken:
+    """The descriptions that a video can take over.
 
     Args:
         clips: those that have none yet.
         stage: the stage that makes them.
         depends: what they depend on; another video's were made in the same way where this gives the same for its clips.
-        shown: which pictures the model sees of a clip.
+
+    Raises:
+        SourceError, MediaError: the file cannot be opened any more.
     """
-    wanted = [clip for clip in clips if clip.span.duration >= _SHORTEST]
-    own = _look(job.store, job.video, wanted)
-    if own is None or not wanted:
-        return {}
-    found: dict[int, Evidence] = {}
+    own = _look(job.store, job.video)
+    if own is None or not clips:
+        return Taken()
+    before = [row.span for row in job.store.evidence(job.video.id, None, ["caption"])]
+    rows: list[Evidence] = []
     for video in _related(job.store, own):
-        other = _look(job.store, video, job.store.clips(video.id))
-        if other is None or not _made_alike(job.store, other, stage, depends):
-            continue
-        rows = {row.span: row for row in job.store.evidence(video.id, None, ["caption"]) if not _TIMES.search(row.text)}
-        pictures = Pictures(job.pictures.path.parent, video.fingerprint)
-        for clip in wanted:
-            if clip.id in found:
-                continue
-            for span in _same(own, clip.span, other):
-                row = rows.get(span)
-                if row is not None and _seen_alike(shown(job.pictures, clip.span), shown(pictures, span)):
-                    found[clip.id] = _taken(row, job.video, clip, other)
-                    break
-    return found
+        other = _look(job.store, video)
+        if other is not None and _made_alike(job.store, video, stage, depends):
+            rows += _shared(job, own, other, clips, [*before, *(row.span for row in rows)])
+    return _covering(rows, before, clips, own.shots)
 
 
-def notice(store: Store, taken: Mapping[int, Evidence]) -> str:
+def notice(store: Store, taken: Taken) -> str:
     """What is told of the descriptions that were taken over; empty where none was."""
-    if not taken:
+    if not taken.rows:
         return ""
-    sources = dict.fromkeys(str(row.extra["taken_from"]["video"]) for row in taken.values())
+    sources = dict.fromkeys(str(row.extra["taken_from"]["video"]) for row in taken.rows)
     names = [found.path if (found := store.by_fingerprint(mark)) else "a video that is gone" for mark in sources]
-    return f"{len(taken)} clips show what {', '.join(names)} shows, and took over the descriptions"
+    return f"{len(taken.clips)} clips show what {', '.join(names)} shows, and took over the descriptions"
 
 
-def _taken(row: Evidence, video: Video, clip: Clip, other: _Look) -> Evidence:
-    source = {"video": other.video.fingerprint, "start": row.span.start, "end": row.span.end}
-    before = row.extra.get("taken_from", source)  # of what was taken over itself, where it was made
-    return replace(row, id=0, video=video.id, span=clip.span, extra={**row.extra, "taken_from": before})
-
-
-def _look(store: Store, video: Video, clips: Sequence[Clip]) -> _Look | None:
-    kinds: tuple[Kind, ...] = ("pictures", "loudness")
-    prints = [(kind, store.prints_of(kind, [video.id]).get(video.id)) for kind in kinds]
-    if any(data is None for _, data in prints):
+def _look(store: Store, video: Video) -> _Look | None:
+    pictures = store.prints_of("pictures", [video.id]).get(video.id)
+    loudness = store.prints_of("loudness", [video.id]).get(video.id)
+    if pictures is None:
         return None
-    pictures, loudness = (Print.from_bytes(kind, data) for kind, data in prints if data is not None)
-    return _Look(video, pictures, loudness, clips)
+    shots = store.shots(video.id)
+    return _Look(
+        video,
+        Print.from_bytes("pictures", pictures),
+        None if loudness is None else Print.from_bytes("loudness", loudness),
+        [shot.span.start for shot in shots if shot.start_kind == "cut"],
+        [shot.span.start for shot in shots],
+    )
 
 
-def _made_alike(store: Store, other: _Look, stage: str, depends: Depends) -> bool:
+def _made_alike(store: Store, video: Video, stage: str, depends: Depends) -> bool:
     """Whether a video's descriptions are all there, and were made with the same settings by the same model."""
-    state = store.stage(other.video.id, stage)
+    state = store.stage(video.id, stage)
     return (
         state is not None
         and state.status == "done"
-        and state.fingerprint == stage_fingerprint(stage, *depends(store.clips(other.video.id)))
+        and state.fingerprint == stage_fingerprint(stage, *depends(store.clips(video.id)))
     )
 
 
@@ -135,71 +136,94 @@ def _related(store: Store, own: _Look) -> Iterator[Video]:
                 yield videos[number]
 
 
-def _same(own: _Look, span: Span, other: _Look) -> Iterator[Span]:
-    """The clips of another video that look and sound like a stretch of this one in each of their seconds."""
-    clips = [clip for clip in other.clips if abs(clip.span.duration - span.duration) <= _LENGTHS]
-    for clip in _in_the_middle(own.pictures, span, other.pictures, clips):
-        offset = span.start - clip.span.start
-        if _looks_alike(own.pictures, span, other.pictures, offset) and _sounds_alike(
-            own.loudness, span, other.loudness, offset
-        ):
-            yield clip.span
+def _shared(job: Job, own: _Look, other: _Look, clips: Sequence[Clip], held: Sequence[Span]) -> Iterator[Evidence]:
+    """Another video's descriptions, at the times at which this one shows the same."""
+    pictures = Pictures(job.pictures.path.parent, other.video.fingerprint)
+    times = np.array(pictures.times())
+    end, likely = job.length, None
+    covered = list(held)
+    for row in job.store.evidence(other.video.id, None, ["caption"]):
+        if row.span.duration < _SHORTEST or _TIMES.search(row.text):
+            continue
+        kept: Kept | None = None
+        for guess in places(row.span, other.pictures, own.pictures, likely):
+            if row.span.start + guess < -2 * _EDGE or row.span.end + guess > end + 2 * _EDGE:
+                continue
+            there = _moved(row.span, guess).clamp(Span(0.0, end))
+            if not any(there.touches(clip.span) for clip in clips):
+                continue
+            if any(there.overlap(span) > 2 * _EDGE for span in covered):
+                continue
+            inside = times[(times >= row.span.start) & (times < row.span.end)].tolist()
+            kept = kept or Kept.of(pictures, inside)
+            offset = None if kept is None else _proved(job, own, other, row.span, kept, guess)
+            if offset is not None:
+                likely, span = offset, _moved(row.span, offset).clamp(Span(0.0, end))
+                covered.append(span)
+                yield _taken(row, job.video, span, other.video)
+                break
 
 
-def _in_the_middle(own: Print, span: Span, other: Print, clips: Sequence[Clip]) -> list[Clip]:
-    """Those of some clips that show the same in their middle: that rules most of them out at once."""
-    number = round((span.middle - own.start) / own.step)
-    if not clips or not 0 <= number < len(own.values) or not len(other.values):
-        return []
-    inside = own.start + number * own.step - span.start
-    places = np.array([(clip.span.start + inside - other.start) / other.step for clip in clips])
-    before = np.clip(np.floor(places).astype(int), 0, len(other.values) - 1)
-    mine = np.full(len(clips), own.values[number], np.uint64)
-    near = _nearer(mine, other, before, np.minimum(before + 1, len(other.values) - 1))
-    return [clip for clip, away in zip(clips, near, strict=True) if away <= _NEAR]
+def _moved(span: Span, offset: float) -> Span:
+    return Span(max(0.0, span.start + offset), span.end + offset)
 
 
-def _nearer(
-    mine: NDArray[np.uint64], other: Print, before: NDArray[np.int_], after: NDArray[np.int_]
-) -> NDArray[np.float32]:
-    """How far pictures are from the nearer one of two."""
-    one, two = (distance(mine, other.values[index].astype(np.uint64)) for index in (before, after))
-    return np.minimum(one, two)
-
-
-def _looks_alike(own: Print, span: Span, other: Print, offset: float) -> bool:
-    seconds = np.arange(int(np.ceil((span.start - own.start) / own.step)), int((span.end - own.start) / own.step))
-    seconds = seconds[(seconds >= 0) & (seconds < len(own.values))]
-    if len(seconds) < 2 or not len(other.values):
-        return False
-    places = (seconds * own.step + own.start - offset - other.start) / other.step
-    before = np.floor(places + 1e-6).astype(int)
-    if before.min() < 0 or before.max() >= len(other.values):
-        return False
-    mine = own.values[seconds].astype(np.uint64)
-    after = np.minimum(before + (places - before > 1e-3), len(other.values) - 1)
-    near = _nearer(mine, other, before, after)
-    tells = mine != 0
-    return bool(tells.mean() >= _TOLD and near[tells].max() <= _NEAR and near[tells].mean() <= _CLOSE)
-
-
-def _sounds_alike(own: Print, span: Span, other: Print, offset: float) -> bool:
-    times = np.arange(span.start, span.end, LEVEL_STEP)
-    mine, theirs = _levels(own, times), _levels(other, times - offset)
-    if mine is None or theirs is None or min(mine.std(), theirs.std()) < _TELLING:
-        return False
-    return float(np.corrcoef(mine, theirs)[0, 1]) >= _SOUNDS
-
-
-def _levels(one: Print, times: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    known = (np.arange(len(one.values)) + 0.5) * one.step + one.start
-    if len(known) < 2 or times[0] < known[0] - one.step or times[-1] > known[-1] + one.step:
+def _proved(job: Job, own: _Look, other: _Look, span: Span, kept: Kept, guess: float) -> float | None:
+    """The exact offset at which this video shows a stretch of another one; None where that is not proved."""
+    sound = heard_alike(span, other.loudness, own.loudness, guess)
+    track = job.video_track
+    if sound is None or track is None:
         return None
-    return np.interp(times, known, np.maximum(one.values.astype(np.float64), _FLOOR))
+    offset = seen_alike(job.info, track, job.settings, kept, sound[1], sound=sound[0])
+    if offset is None or not (
+        _cut_alike(own, other, span, offset) and _cut_alike(other, own, _moved(span, offset), -offset)
+    ):
+        return None
+    return offset
 
 
-def _seen_alike(mine: Frames, theirs: Frames) -> bool:
-    """Whether the model would be shown the same: as many pictures, alike in each of their parts."""
-    if not mine or len(mine) != len(theirs):
-        return False
-    return all(int(np.abs(parts(a) - parts(b)).max()) <= _DIFFERS for (_, a), (_, b) in zip(mine, theirs, strict=True))
+def _cut_alike(one: _Look, other: _Look, span: Span, offset: float) -> bool:
+    """Whether each cut within a stretch of the second video is a boundary of shots in the first one."""
+    there = np.array(one.shots)
+    wanted = [at + offset for at in other.cuts if span.start + 2 * _CUT < at < span.end - 2 * _CUT]
+    return all(len(there) and float(np.abs(there - at).min()) <= _CUT for at in wanted)
+
+
+def _taken(row: Evidence, video: Video, span: Span, other: Video) -> Evidence:
+    source = {"video": other.fingerprint, "start": row.span.start, "end": row.span.end}
+    before = row.extra.get("taken_from", source)  # of what was taken over itself, where it was made
+    return replace(row, id=0, video=video.id, span=span, extra={**row.extra, "taken_from": before})
+
+
+def _covering(rows: Sequence[Evidence], before: Sequence[Span], clips: Sequence[Clip], shots: Sequence[float]) -> Taken:
+    """The clips that descriptions cover, and those of the descriptions that it takes."""
+    fitted = sorted((_fitted(row, clips, shots) for row in rows), key=lambda row: row.span)
+    spans = sorted([*before, *(row.span for row in fitted)])
+    covered = [clip for clip in clips if _covers(spans, clip.span, shots)]
+    needed = [row for row in fitted if any(row.span.overlap(clip.span) > _EDGE for clip in covered)]
+    return Taken(needed, frozenset(clip.id for clip in covered))
+
+
+def _fitted(row: Evidence, clips: Sequence[Clip], shots: Sequence[float]) -> Evidence:
+    """A description of what is a clip here too, at that clip's very times."""
+    near = min(clips, key=lambda clip: abs(clip.span.start - row.span.start) + abs(clip.span.end - row.span.end)).span
+    edges = ((row.span.start, near.start), (row.span.end, near.end))
+    return replace(row, span=near) if all(_one_edge(min(edge), max(edge), shots) for edge in edges) else row
+
+
+def _one_edge(first: float, last: float, shots: Sequence[float]) -> bool:
+    """Whether nothing of its own lies between two times."""
+    return last - first <= _EDGE and not any(first + _CUT < at < last - _CUT for at in shots)
+
+
+def _covers(spans: Sequence[Span], whole: Span, shots: Sequence[float]) -> bool:
+    """Whether stretches in order of time cover another one, but for what lies between edges that are one."""
+    at = whole.start
+    for span in spans:
+        if span.start >= whole.end:
+            break
+        if span.end > at:
+            if span.start > at and not _one_edge(at, span.start, shots):
+                return False
+            at = span.end
+    return at >= whole.end or (at > whole.start and _one_edge(at, whole.end, shots))

@@ -8,7 +8,7 @@ everything anew.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 from vagent.configs import Settings
@@ -16,6 +16,7 @@ from vagent.errors import EngineError, EngineFailed
 from vagent.index.pictures import Pictures, inside
 from vagent.index.records import Clip, Evidence, Kind
 from vagent.index.sync import reuse
+from vagent.index.sync.reuse import Taken
 from vagent.index.video.job import Job
 from vagent.prompts import fill, marker
 from vagent.tools import batches
@@ -60,16 +61,18 @@ def caption_clips(job: Job) -> None:
     cursor, detail = at
     failed: list[list[Any]] = list(detail.get("failed", []))
     left = [clip for clip in clips if clip.span.start >= cursor]
-    known: dict[int, Evidence] = {}
+    known = Taken()
     if settings.sync.reuse:
-        known = reuse.descriptions(job, left, "captions", depends, lambda kept, span: _frames(kept, settings, span))
+        known = reuse.descriptions(job, left, "captions", depends)
         job.notices += filter(None, [reuse.notice(job.store, known)])
     size = batches.size("captions", settings) if _looks_together(engine) else 1
+    written = 0.0
     try:
-        for end, rows in _described(job, engine, left, size, failed, known):
-            cursor = end
+        for end, rows in _described(job, engine, left, size, failed, known.clips):
+            rows += [row for row in known.rows if written <= row.span.start < end]
+            cursor = written = end
             with job.store.transaction():
-                job.store.add_evidence(rows)
+                job.store.add_evidence(sorted(rows, key=lambda row: row.span))
                 job.settle("captions", cursor, {"failed": failed})
             job.tell("captions", cursor)
     except EngineError as error:
@@ -87,17 +90,18 @@ def _described(
     clips: Sequence[Clip],
     size: int,
     failed: list[list[Any]],
-    known: Mapping[int, Evidence],
+    known: Set[int],
 ) -> Iterator[tuple[float, list[Evidence]]]:
     """Captions as they come, ``size`` clips at once, each time with the seconds up to which there are all of them.
 
     A batch that breaks the model is tried clip by clip: one clip costs only itself.
+
+    Args:
+        known: numbers of clips that need none.
     """
     for batch in _batches(clips, size):
         try:
-            rows = [known[clip.id] for clip in batch if clip.id in known]
-            rows += _captions(job, engine, [clip for clip in batch if clip.id not in known])
-            rows.sort(key=lambda row: row.span)
+            rows = _captions(job, engine, [clip for clip in batch if clip.id not in known])
         except EngineFailed as error:
             if len(batch) > 1:
                 yield from _described(job, engine, batch, 1, failed, known)

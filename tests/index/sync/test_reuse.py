@@ -6,20 +6,25 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.index.sync.films import FPS, QUICK, Scene, library, pictures, sound, write
 from tests.media_files import write_video
 from vagent import configs
 from vagent.index.library import VideoLibrary
-from vagent.index.records import Evidence
+from vagent.index.records import Clip, Evidence
+from vagent.index.sync import reuse
 from vagent.tools import engines
 from vagent.tools.engines import Status
+from vagent.tools.time import Span
 from vagent.tools.videollm import Frames, VideoLanguageModel
 
 FILM = [Scene(1000 + number, 6.0) for number in range(10)]  # two make a clip
@@ -118,12 +123,18 @@ def test_what_is_taken_over_is_what_would_be_seen(cut: str, first: Path, tmp_pat
     taken = [row for row in found if "taken_from" in row.extra]
     assert len(taken) + looked == len(found)
     assert len(taken) >= 3
+    for row in found:
+        assert row.text == f"It shows the numbers {named(CUTS[cut], row.span)}."
     assert {row.extra["taken_from"]["video"] for row in taken} == {source}
     assert {(row.engine, row.weak) for row in found} == {("guide 1", False)}
-    assert any(f"{len(taken)} clips show what {first} shows" in notice for notice in report.notices)
-    with described(tmp_path / "alone") as alone:
-        alone.add(second)
-        assert [(row.span, row.text) for row in rows(alone, second)] == [(row.span, row.text) for row in found]
+    assert any(f"clips show what {first} shows" in notice for notice in report.notices)
+
+
+def named(film: list[Scene], span: Span) -> list[int]:
+    """The scenes of a film that are seen in a stretch of it."""
+    ends = list(accumulate(scene.seconds for scene in film))
+    shown = zip(film, [0.0, *ends], ends, strict=False)
+    return [scene.seed for scene, start, end in shown if Span(start, end).overlap(span) > 0.5]
 
 
 def clips_taken(first: Path, second: Path, folder: Path, **given: Any) -> int:
@@ -157,6 +168,62 @@ def test_a_description_that_speaks_of_times_stays_where_it_is(first: Path, secon
             opened.store.add_evidence(told)
         opened.add(second, relink="never")
         assert not any("taken_from" in row.extra for row in rows(opened, second))
+
+
+def test_an_offset_by_a_part_of_a_second_in_another_codec_and_size(first: Path, tmp_path: Path) -> None:
+    head = Scene(9000, 2.3)
+    options: dict[str, Any] = {"codec": "mpeg4", "size": (160, 90), "options": {"qscale": "2"}}
+    second = write(tmp_path / "second.mkv", [head, *FILM], **options)
+    with described(known(first, tmp_path)) as opened:
+        opened.add(second, relink="never")
+        taken = [row for row in rows(opened, second) if "taken_from" in row.extra]
+    assert len(taken) >= 4
+    for row in taken:
+        assert row.span.start == pytest.approx(row.extra["taken_from"]["start"] + 2.3, abs=0.25)
+
+
+def test_a_blink_of_other_pictures_is_told(first: Path, tmp_path: Path) -> None:
+    """Between two pictures that are kept, with the sound that was there."""
+    shown = pictures(CUTS["removed"])
+    other = pictures([OTHERS[0]])
+    for begin in range(3, len(shown) - FPS, FPS):
+        shown[begin : begin + 5] = other[:5]
+    second = write_video(tmp_path / "second.mp4", shown, fps=FPS, audio=sound(CUTS["removed"]))
+    assert clips_taken(first, second, tmp_path) == 0
+
+
+def test_without_sound_pictures_that_change_prove_it(tmp_path: Path) -> None:
+    film = [Scene(3000 + number, 2.0) for number in range(20)]
+    still = [image for number in range(3) for image in 12 * FPS * pictures([Scene(3100 + number, 0.1)])]
+    for name, scenes in (("first", film), ("second", film[6:])):
+        mute = write_video(tmp_path / f"{name}.mp4", [*pictures(scenes), *still], fps=FPS)
+        with described(tmp_path / "library") as opened:
+            opened.add(mute, relink="never")
+            taken = [row.span for row in rows(opened, mute) if "taken_from" in row.extra]
+    assert taken
+    assert all(span.start < 28.0 for span in taken)  # of a still picture without sound it cannot be told
+
+
+spans = st.lists(st.floats(0.3, 12.0), min_size=1, max_size=8).map(
+    lambda lengths: [Span(a, b) for a, b in pairwise([0.0, *accumulate(lengths)])]
+)
+
+
+@given(spans, spans, st.sets(st.integers(0, 7)), st.lists(st.floats(0, 60), max_size=6))
+def test_what_is_taken_over_covers_the_clips_that_are_not_described(
+    cut: list[Span], found: list[Span], lost: set[int], shots: list[float]
+) -> None:
+    clips = [Clip(span, number) for number, span in enumerate(cut)]
+    given = [Evidence(1, span, "caption", "seen") for n, span in enumerate(found) if n not in lost]
+    taken = reuse._covering(given, [], clips, sorted(shots))
+    for clip in clips:
+        touching = sum(row.span.overlap(clip.span) for row in taken.rows)
+        if clip.id in taken.clips:
+            assert touching >= clip.span.duration - (len(lost) + 2) * 0.5
+        else:
+            assert sum(row.span.overlap(clip.span) for row in given) < clip.span.duration
+    for row in taken.rows:
+        assert any(row.span.overlap(clip.span) > 0 for clip in clips if clip.id in taken.clips)
 
 
 def drawn_over(image: np.ndarray) -> np.ndarray:
