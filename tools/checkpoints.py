@@ -1,4 +1,8 @@
-"""Language models on disk, through transformers: what is refused, on which device and in which precision they run."""
+"""Checkpoints on disk, through transformers: what is refused, on which device and in which numbers they run.
+
+Language models run as their section of the settings says, with ``place``; models that turn pictures and sounds into
+vectors and scores in what suits the device, with ``encoders``.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +21,27 @@ from vagent.tools import device
 AGAIN = "fetch it again: vagent models pull {}"
 """What helps where files are damaged; the place is the model's name."""
 
+_COUNTER = "num_batches_tracked"  # of a normalisation in training; nothing reads it afterwards
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """Which models a sense can use.
 
     Attributes:
-        sense: the section of the settings that says how they are loaded.
+        sense: the section of the settings that names them.
         does: what a model of this kind does, ``looks at pictures``.
         classes: names of transformers' auto classes that know them, the likeliest first.
     """
 
-    sense: Literal["videollm", "chat"]
+    sense: Literal["videollm", "chat", "visual", "objects", "sounds"]
     does: str
     classes: tuple[str, ...]
 
-    def wanted(self, settings: Settings) -> VideoLLMSettings | ChatSettings:
-        """The section of the settings."""
-        section: VideoLLMSettings | ChatSettings = getattr(settings, self.sense)
-        return section
+    def wanted(self, settings: Settings) -> VideoLLMSettings | ChatSettings | None:
+        """The section of the settings that says how they are loaded; None where none does."""
+        section = getattr(settings, self.sense)
+        return section if isinstance(section, VideoLLMSettings | ChatSettings) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Place:
 def needs(kind: Kind, settings: Settings) -> str | None:
     """The command that installs what the settings ask for beside transformers; None where nothing is missing."""
     wanted = kind.wanted(settings)
+    if wanted is None:
+        return None
     if wanted.precision in ("8bit", "4bit") and find_spec("bitsandbytes") is None:
         return "pip install bitsandbytes"
     if wanted.attention == "flash_attention_2" and find_spec("flash_attn") is None:
@@ -105,8 +113,23 @@ def _refuse_unknown(found: Mapping[str, Any], folder: Path, trusted: bool) -> No
         )
 
 
+def encoders(settings: Settings, number: Any = None) -> Place:
+    """Where models go that turn pictures and sounds into vectors and scores.
+
+    Args:
+        number: the number type; None: as ``device.encoding`` has it.
+
+    Raises:
+        SettingsError: a device that this machine does not have.
+    """
+    device.prepare(settings)
+    where = device.device(settings)
+    number = number or device.encoding(where)
+    return Place(where, number, {"dtype": number})
+
+
 def place(folder: Path, kind: Kind, settings: Settings) -> Place:
-    """Where the weights of a folder go, and how small they are made on the way.
+    """Where the weights of a language model go, and how small they are made on the way.
 
     Raises:
         EngineUnavailable: a package that the settings ask for is missing.
@@ -114,7 +137,8 @@ def place(folder: Path, kind: Kind, settings: Settings) -> Place:
     """
     torch = device.prepare(settings)
     where = device.device(settings)
-    wanted = kind.wanted(settings).precision
+    section = kind.wanted(settings)
+    wanted = "auto" if section is None else section.precision
     named = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
     number = named.get(wanted) or device.precision(where)
     missing = needs(kind, settings)
@@ -144,6 +168,33 @@ def _quantised(wanted: str, where: Any) -> Any:
     )
 
 
+def piece(folder: Path, name: str, what: str, trusted: bool) -> Any:
+    """What prepares a model's input: its tokenizer, processor or feature extractor.
+
+    Args:
+        name: its class in transformers, ``AutoProcessor``.
+        what: what it is in words.
+
+    Raises:
+        EngineUnavailable: it is not all there, or needs a package that is not.
+    """
+    import transformers
+
+    kind = getattr(transformers, name)
+    try:
+        return kind.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True)
+    except ImportError as error:  # says itself which package it wants
+        raise _another_package(folder, error) from error
+    except Exception as error:
+        raise EngineUnavailable(
+            f"the {what} of {folder.name} cannot be loaded ({first_line(error)})", hint=AGAIN.format(folder.name)
+        ) from error
+
+
+def _another_package(folder: Path, error: ImportError) -> EngineUnavailable:
+    return EngineUnavailable(f"{folder.name} needs another package ({first_line(error)})")
+
+
 def model(folder: Path, kind: Kind, settings: Settings, chosen: Place, trusted: bool) -> Any:
     """The model of a folder, ready to be asked.
 
@@ -166,12 +217,14 @@ def model(folder: Path, kind: Kind, settings: Settings, chosen: Place, trusted: 
             f"the weights of {folder.name} are damaged ({first_line(error)})", hint=AGAIN.format(folder.name)
         ) from error
     except ImportError as error:
-        raise EngineUnavailable(f"{folder.name} needs another package ({first_line(error)})") from error
+        raise _another_package(folder, error) from error
     except EngineUnavailable:
         raise
     except Exception as error:
         if device.out_of_memory(error):
-            less = f"set {kind.sense}.precision to 4bit, take a smaller model with {kind.sense}.model"
+            less = f"take a smaller model with {kind.sense}.model"
+            if kind.wanted(settings) is not None:
+                less = f"set {kind.sense}.precision to 4bit, {less}"
             what = f"{folder.name} does not fit into the memory of {chosen.where}"
             raise EngineFailed(what, hint=f"{less}, or set device to cpu") from error
         raise EngineFailed(
@@ -186,8 +239,9 @@ def model(folder: Path, kind: Kind, settings: Settings, chosen: Place, trusted: 
 def _refuse_incomplete(folder: Path, info: Mapping[str, Any]) -> None:
     """transformers would go on with random numbers in the place of what is missing."""
     for trouble, what in (("missing_keys", "lack"), ("mismatched_keys", "do not fit")):
-        if info.get(trouble):
-            names = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info[trouble])
+        names = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info.get(trouble, ()))
+        names = [name for name in names if not name.endswith(_COUNTER)]
+        if names:
             said = f"the weights of {folder.name} {what} {len(names)} of the model's parts, {names[0]} among them"
             raise EngineFailed(said, hint=AGAIN.format(folder.name))
 
@@ -198,11 +252,12 @@ def _built(
     """Model and loading report, by the first auto class that knows it and the best attention it can do."""
     import transformers
 
-    ways = _attentions(kind.wanted(settings).attention, chosen)
+    section = kind.wanted(settings)
+    ways = [{}] if section is None else _attentions(section.attention, chosen)
     for way in ways:
         for name in kind.classes:
             try:
-                made, info = getattr(transformers, name).from_pretrained(folder, attn_implementation=way, **options)
+                made, info = getattr(transformers, name).from_pretrained(folder, **way, **options)
             except ValueError as error:
                 unknown = "Unrecognized configuration class" in str(error)
                 if unknown and name == kind.classes[-1]:
@@ -216,14 +271,16 @@ def _built(
     raise AssertionError("every way was tried and none said why it failed")
 
 
-def _attentions(wanted: str, chosen: Place) -> Sequence[str]:
+def _attentions(wanted: str, chosen: Place) -> Sequence[Mapping[str, str]]:
+    """Options of ``from_pretrained`` to try in turn."""
     import torch
 
-    if wanted != "auto":
-        return [wanted]
-    half = chosen.number in (torch.float16, torch.bfloat16)
-    flash = chosen.where.type == "cuda" and half and find_spec("flash_attn") is not None
-    return [*(["flash_attention_2"] if flash else []), "sdpa", "eager"]
+    ways = [wanted]
+    if wanted == "auto":
+        half = chosen.number in (torch.float16, torch.bfloat16)
+        flash = chosen.where.type == "cuda" and half and find_spec("flash_attn") is not None
+        ways = [*(["flash_attention_2"] if flash else []), "sdpa", "eager"]
+    return [{"attn_implementation": way} for way in ways]
 
 
 def first_line(error: BaseException) -> str:

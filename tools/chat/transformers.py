@@ -10,11 +10,10 @@ from threading import RLock
 from typing import Any, ClassVar
 
 from vagent.configs import Settings
-from vagent.errors import EngineUnavailable
 from vagent.tools import checkpoints, device, weights
 from vagent.tools.chat.local import LocalChat, Speaker
 from vagent.tools.chat.templates import Template
-from vagent.tools.checkpoints import AGAIN, Kind, first_line
+from vagent.tools.checkpoints import Kind
 from vagent.tools.control import Harmless
 from vagent.tools.engines import Status
 
@@ -104,16 +103,7 @@ def _sees(config: Mapping[str, Any]) -> bool:
 
 
 def _tokenizer(folder: Path, trusted: bool) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True)
-    except ImportError as error:  # says itself which package it wants
-        raise EngineUnavailable(f"{folder.name} needs another package ({first_line(error)})") from error
-    except Exception as error:
-        raise EngineUnavailable(
-            f"the tokenizer of {folder.name} cannot be loaded ({first_line(error)})", hint=AGAIN.format(folder.name)
-        ) from error
+    tokenizer = checkpoints.piece(folder, "AutoTokenizer", "tokenizer", trusted)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, VagentError
-from vagent.tools import batches, device, weights
+from vagent.tools import batches, checkpoints, device, weights
+from vagent.tools.checkpoints import Kind
 from vagent.tools.engines import Status
 from vagent.tools.objects import Detection, Image
 from vagent.tools.objects.boxes import clipped
 from vagent.tools.weights import Need
 
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
 
 class Detector(ABC):
     """One model. Safe to use from several threads: one of them at a time runs it.
 
-    Numbers are float32 everywhere: with half of their digits boxes would be off by pixels, and these models are small.
+    Its numbers are float32 everywhere. A card multiplies them in float16, which moves boxes by less than a pixel; where
+    a model cannot do that, it goes on in float32 alone.
 
     Args:
         need: what says which model.
@@ -39,6 +47,7 @@ class Detector(ABC):
         self.settings = settings
         self._lock = threading.RLock()
         self._loaded: tuple[Any, Any] | None = None
+        self._half: torch.dtype | None = None
 
     @property
     def status(self) -> Status:
@@ -76,6 +85,31 @@ class Detector(ABC):
         with torch.inference_mode():
             return self.detections(processor, model, pictures, descriptions)
 
+    def seen(self, model: Any, inputs: Any) -> Any:
+        """What the model says of a batch on its device: its ``logits`` and ``pred_boxes``, in float32."""
+        if self._half is not None:
+            found = self._seen_in_half(model, inputs, self._half)
+            if found is not None:
+                return found
+            self._half = None
+            _log.warning("a model of type %s cannot multiply in float16: it takes longer", model.config.model_type)
+        return model(**inputs)
+
+    def _seen_in_half(self, model: Any, inputs: Any, number: torch.dtype) -> Any:
+        """The same with multiplications in half precision; None where the model cannot do that."""
+        import torch
+
+        try:
+            with torch.autocast(model.device.type, number):
+                found = model(**inputs)
+        except RuntimeError as error:
+            if device.out_of_memory(error):
+                raise
+            return None  # it mixes number types somewhere; what breaks in float32 too is told by that
+        found.logits, found.pred_boxes = found.logits.float(), found.pred_boxes.float()
+        # Of a text's padding the logits are minus infinity; boxes are between 0 and 1.
+        return found if bool(found.pred_boxes.isfinite().all()) and not bool(found.logits.isnan().any()) else None
+
     @abstractmethod
     def detections(
         self, processor: Any, model: Any, pictures: Sequence[Image], descriptions: Sequence[str]
@@ -95,25 +129,15 @@ class Detector(ABC):
             return self._loaded
 
     def _read(self, folder: Path) -> tuple[Any, Any]:
-        device.prepare(self.settings)
         import torch
-        import transformers
 
         trusted = weights.trusted(self.need, self.settings)
-        common = {"local_files_only": True, "trust_remote_code": trusted}
-        try:
-            processor = getattr(transformers, self.processor).from_pretrained(folder, **common)
-            model, report = getattr(transformers, self.auto).from_pretrained(
-                folder, **common, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-            )
-        except Exception as error:  # ValueError, OSError, ImportError, SafetensorError, KeyError: any file may be bad
-            raise EngineFailed(f"the model that finds things cannot be loaded ({error})", str(folder)) from error
-        missing = [key for key in report["missing_keys"] if not key.endswith("num_batches_tracked")]
-        if missing or report["mismatched_keys"]:
-            # Left as they are these weights would be random, and so would be all that it finds.
-            lacking = ", ".join([*missing, *map(str, report["mismatched_keys"])][:3])
-            raise EngineFailed(f"weights of the model that finds things are missing: {lacking}", str(folder))
-        return processor, model.to(device.device(self.settings)).eval()
+        checkpoints.config(folder, trusted)
+        place = checkpoints.encoders(self.settings, torch.float32)
+        self._half = device.mixed(place.where)
+        processor = checkpoints.piece(folder, self.processor, "processor", trusted)
+        kind = Kind("objects", "finds things", (self.auto,))
+        return processor, checkpoints.model(folder, kind, self.settings, place, trusted)
 
 
 def detection(label: str, corners: Sequence[float], confidence: float, picture: Image) -> list[Detection]:

@@ -50,7 +50,7 @@ class OpenVocabulary(Detector):
             text=[list(descriptions)] * len(pictures), images=list(pictures), return_tensors="pt", truncation=True
         )
         results = processor.post_process_grounded_object_detection(
-            model(**inputs.to(model.device)),
+            self.seen(model, inputs.to(model.device)),
             threshold=self.settings.objects.find_threshold,
             target_sizes=[picture.shape[:2] for picture in pictures],
         )
@@ -76,9 +76,9 @@ class OpenVocabulary(Detector):
         for group in _groups(processor.tokenizer, descriptions):
             text = " ".join(f"{_phrase(one)}." for one in group)
             inputs = processor(text=[text] * len(pictures), images=list(pictures), return_tensors="pt")
-            output = model(**inputs.to(model.device))
+            output = self.seen(model, inputs.to(model.device))
             tokens = _tokens(processor.tokenizer, inputs["input_ids"][0].tolist(), len(group))
-            scores = output.logits.float().sigmoid()
+            scores = output.logits.sigmoid()
             best = _stacked([scores[..., of].mean(-1) for of in tokens]).argmax(-1)
             surest = _stacked([scores[..., of].amax(-1) for of in tokens]).gather(-1, best[..., None])[..., 0]
             for number, picture in enumerate(pictures):

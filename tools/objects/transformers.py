@@ -40,7 +40,7 @@ class KnownVocabulary(Detector):
     ) -> list[list[Detection]]:
         inputs = processor(images=list(pictures), return_tensors="pt", input_data_format="channels_last")
         results = processor.post_process_object_detection(
-            model(**inputs.to(model.device)),
+            self.seen(model, inputs.to(model.device)),
             threshold=self.settings.objects.threshold,
             target_sizes=[picture.shape[:2] for picture in pictures],
         )

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vagent.tools import device
 from vagent.tools.sounds.labels import words
-from vagent.tools.sounds.tagger import Tagger, load_model
-
-if TYPE_CHECKING:
-    import torch
+from vagent.tools.sounds.tagger import Tagger
 
 _FRAME = 0.01  # seconds between two columns of the spectrogram
 _OVERHANG = 0.015  # seconds that the last column reaches beyond the next one's beginning
@@ -38,12 +36,10 @@ class AST(Tagger):
 
     name: ClassVar[str] = "ast"
     model_type: ClassVar[str] = "audio-spectrogram-transformer"
+    auto: ClassVar[str] = "ASTForAudioClassification"
+    extractor: ClassVar[str] = "ASTFeatureExtractor"
 
-    def _open(self, folder: Path, where: torch.device) -> _Loaded:
-        from transformers import ASTFeatureExtractor, ASTForAudioClassification
-
-        model = load_model(ASTForAudioClassification, folder, where)
-        extractor = ASTFeatureExtractor.from_pretrained(str(folder), local_files_only=True)
+    def _open(self, folder: Path, model: Any, extractor: Any) -> _Loaded:
         config = model.config
         names = [config.id2label[number] for number in range(config.num_labels)]
         alone = config.problem_type == "single_label_classification"
@@ -54,8 +50,9 @@ class AST(Tagger):
         import torch
 
         inputs = loaded.extractor(list(waves), sampling_rate=loaded.rate, return_tensors="pt").input_values
+        model = loaded.model
         with torch.inference_mode():
-            logits = loaded.model(inputs.to(loaded.model.device, loaded.model.dtype)).logits.float()
+            logits = device.in_range(model, lambda: model(inputs.to(model.device, model.dtype)).logits).float()
         scores = logits.softmax(-1) if loaded.alone else logits.sigmoid()
         return [_named(row, loaded.words) for row in scores.cpu().tolist()]
 

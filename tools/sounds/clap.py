@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vagent.tools import checkpoints, device
 from vagent.tools.sounds.labels import BACKGROUND, DESCRIBED
-from vagent.tools.sounds.tagger import Tagger, load_model
+from vagent.tools.sounds.tagger import Tagger
 
 if TYPE_CHECKING:
     import torch
@@ -41,18 +42,17 @@ class CLAP(Tagger):
 
     name: ClassVar[str] = "clap"
     model_type: ClassVar[str] = "clap"
+    auto: ClassVar[str] = "ClapModel"
+    extractor: ClassVar[str] = "ClapFeatureExtractor"
 
-    def _open(self, folder: Path, where: torch.device) -> _Loaded:
+    def _open(self, folder: Path, model: Any, extractor: Any) -> _Loaded:
         import torch
-        from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
 
-        model = load_model(ClapModel, folder, where)
-        extractor = ClapFeatureExtractor.from_pretrained(str(folder), local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        tokenizer = checkpoints.piece(folder, "AutoTokenizer", "tokenizer", trusted=False)
         asked = [_PROMPT.format(text) for text in (*DESCRIBED.values(), *BACKGROUND)]
-        inputs = tokenizer(asked, padding=True, return_tensors="pt").to(where)
+        inputs = tokenizer(asked, padding=True, return_tensors="pt").to(model.device)
         with torch.inference_mode():
-            texts = model.get_text_features(**inputs).pooler_output.float()
+            texts = device.in_range(model, lambda: model.get_text_features(**inputs).pooler_output).float()
             scale = float(model.logit_scale_a.float().exp())
         seconds = extractor.nb_max_samples / extractor.sampling_rate
         return _Loaded(
@@ -66,9 +66,15 @@ class CLAP(Tagger):
         inputs = loaded.extractor(list(waves), sampling_rate=loaded.rate, return_tensors="pt")
         # The extractor of a model that fuses long sound marks one of a batch, drawn by chance, as long; none is.
         longer = torch.zeros(len(waves), 1, dtype=torch.bool, device=model.device)
+        features = inputs["input_features"]
+
+        def embedded() -> torch.Tensor:
+            given = features.to(model.device, model.dtype)
+            found: torch.Tensor = model.get_audio_features(input_features=given, is_longer=longer).pooler_output
+            return found
+
         with torch.inference_mode():
-            features = inputs["input_features"].to(model.device, model.dtype)
-            sounds = model.get_audio_features(input_features=features, is_longer=longer).pooler_output.float()
+            sounds = device.in_range(model, embedded).float()
         sounds = sounds / sounds.norm(dim=-1, keepdim=True)
         logits = loaded.scale * sounds @ loaded.texts.T
         none = logits[:, len(DESCRIBED) :].logsumexp(dim=-1, keepdim=True)

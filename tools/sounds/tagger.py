@@ -11,20 +11,18 @@ from importlib.metadata import version
 from math import gcd
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable, VagentError
-from vagent.tools import batches, device, weights
+from vagent.tools import batches, checkpoints, device, weights
+from vagent.tools.checkpoints import Kind
 from vagent.tools.engines import Status
 from vagent.tools.sounds import RATE, Samples
 from vagent.tools.weights import Need
-
-if TYPE_CHECKING:
-    import torch
 
 _SHORTEST = RATE // 10  # samples below which there is nothing to analyse; shorter sound is filled up with silence
 _CONFIG = "config.json"
@@ -46,6 +44,8 @@ class Tagger(ABC):
     name: ClassVar[str]
     weak: ClassVar[bool] = False
     model_type: ClassVar[str]  # what the model's config.json calls itself
+    auto: ClassVar[str]  # the class of transformers that it is
+    extractor: ClassVar[str]  # the same for what makes its input
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -105,8 +105,8 @@ class Tagger(ABC):
         """One batch through the model, at its own sampling rate."""
 
     @abstractmethod
-    def _open(self, folder: Path, where: torch.device) -> Loaded:
-        """Load what ``_judge`` works with."""
+    def _open(self, folder: Path, model: Any, extractor: Any) -> Loaded:
+        """What ``_judge`` works with."""
 
     def _heard(self, loaded: Loaded, windows: Sequence[Samples]) -> list[Mapping[str, float]]:
         """A label is as probable in a window as in that part of it where it is most."""
@@ -124,35 +124,17 @@ class Tagger(ABC):
             folder = weights.folder(need, self._settings)
             if (found := _type(folder)) != self.model_type:
                 raise EngineUnavailable(f"sounds engine {self.name} cannot run a model of type {found}", folder.name)
-            device.prepare(self._settings)
-            where = device.device(self._settings)
+            kind, place = Kind("sounds", "hears", (self.auto,)), checkpoints.encoders(self._settings)
             try:
                 with _quiet():
-                    self._loaded = self._open(folder, where)
+                    model = checkpoints.model(folder, kind, self._settings, place, trusted=False)
+                    extractor = checkpoints.piece(folder, self.extractor, "feature extractor", trusted=False)
+                    self._loaded = self._open(folder, model, extractor)
             except VagentError:
                 raise
             except Exception as error:  # a damaged file may break the loader anywhere
                 raise EngineFailed(f"the sound model cannot be loaded ({error})", str(folder)) from error
         return self._loaded
-
-
-def load_model(kind: Any, folder: Path, where: torch.device) -> Any:
-    """A transformers model from a folder, ready to run.
-
-    Raises:
-        EngineFailed: weights are missing, which transformers would make up.
-    """
-    model, report = kind.from_pretrained(
-        str(folder),
-        local_files_only=True,
-        use_safetensors=True,
-        trust_remote_code=False,
-        dtype=device.precision(where),
-        output_loading_info=True,
-    )
-    if missing := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
-        raise EngineFailed("the sound model's weights are incomplete", ", ".join(missing[:3]))
-    return model.eval().to(where)
 
 
 def resampled(window: Samples, rate: int) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from typing import Any
 from vagent.configs import Settings
 from vagent.errors import EngineUnavailable
 from vagent.tools import checkpoints
-from vagent.tools.checkpoints import AGAIN, Kind, first_line
+from vagent.tools.checkpoints import Kind
 from vagent.tools.control import Harmless
 from vagent.tools.videollm import budget
 from vagent.tools.videollm.families import Family, Layout, family
@@ -67,16 +67,7 @@ def load(folder: Path, settings: Settings, trusted: bool) -> Loaded:
 
 
 def _processor(folder: Path, trusted: bool) -> Any:
-    from transformers import AutoProcessor
-
-    try:
-        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True)
-    except ImportError as error:  # says itself which package it wants
-        raise EngineUnavailable(f"{folder.name} needs another package ({first_line(error)})") from error
-    except Exception as error:
-        raise EngineUnavailable(
-            f"the processor of {folder.name} cannot be loaded ({first_line(error)})", hint=AGAIN.format(folder.name)
-        ) from error
+    processor = checkpoints.piece(folder, "AutoProcessor", "processor", trusted)
     if not hasattr(processor, "tokenizer"):
         raise EngineUnavailable(f"{folder.name} is not a model that looks at pictures", str(folder))
     processor.tokenizer.padding_side = "left"  # what is generated must begin right behind the prompt

@@ -6,12 +6,13 @@ The methods run inside the engine's lock and give torch tensors, one row an inpu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vagent.tools import device
 from vagent.tools.embeddings import Vectors, readable, unit
 from vagent.tools.visual import Image, Sought
 
@@ -28,6 +29,11 @@ class Encoder(ABC):
         model: in evaluation mode, on its device.
         processor: what ``AutoProcessor`` gave for it.
     """
+
+    @staticmethod
+    def number(where: Any) -> Any:
+        """The number type that it runs in on a torch device."""
+        return device.encoding(where)
 
     def __init__(self, model: Any, processor: Any) -> None:
         self.model = model
@@ -51,8 +57,9 @@ class Encoder(ABC):
     def seek(self, text: str) -> Sought:
         """What to compare pictures with to find those that show ``text``."""
 
-    def vectors(self, rows: Any) -> Vectors:
-        """Rows as unit vectors outside of torch."""
+    def vectors(self, encode: Callable[[list[Any]], Any], items: list[Any]) -> Vectors:
+        """What ``images`` or ``texts`` makes of some items, as unit vectors outside of torch."""
+        rows = device.in_range(self.model, lambda: encode(items))
         return unit(rows.float().cpu().numpy())
 
     def to_device(self, inputs: Any) -> Any:
@@ -67,8 +74,8 @@ class Encoder(ABC):
         2023), with their mean in the place of the nearest, so that one vector stands for all of it.
         """
         if self._generic is None:
-            self._generic = self.vectors(self.texts(_GENERIC)).mean(axis=0)
-        return Sought(self.vectors(self.texts([text]))[0] - self._generic, scale, bias)
+            self._generic = self.vectors(self.texts, list(_GENERIC)).mean(axis=0)
+        return Sought(self.vectors(self.texts, [text])[0] - self._generic, scale, bias)
 
 
 class Clip(Encoder):
@@ -116,7 +123,7 @@ class Siglip(Clip):
         return int(self.model.config.vision_config.hidden_size)
 
     def seek(self, text: str) -> Sought:
-        vector = self.vectors(self.texts([text]))[0]
+        vector = self.vectors(self.texts, [text])[0]
         return Sought(vector, float(self.model.logit_scale.exp()), float(self.model.logit_bias) + self._PRIOR)
 
     def prepared(self, text: str) -> str:
@@ -130,6 +137,10 @@ class QwenEmbedding(Encoder):
     _QUERY = "Retrieve images or text relevant to the user's query."
     _PIXELS = (4 * 32 * 32, 1800 * 32 * 32)  # of one picture, as its authors set it
     _SCALE, _EVEN = 40.0, 2.0  # not measured with the real weights
+
+    @staticmethod
+    def number(where: Any) -> Any:
+        return device.precision(where)  # a language model: numbers between its layers may be too large for float16
 
     def __init__(self, model: Any, processor: Any) -> None:
         super().__init__(model, processor)

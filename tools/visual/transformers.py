@@ -15,12 +15,15 @@ import numpy as np
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable
-from vagent.tools import batches, device, weights
+from vagent.tools import batches, checkpoints, device, weights
+from vagent.tools.checkpoints import Kind
 from vagent.tools.embeddings import Vectors
 from vagent.tools.engines import Status
 from vagent.tools.visual import Image, Sought
 from vagent.tools.visual.encoders import FAMILIES, Encoder
 from vagent.tools.weights import Need
+
+_KIND = Kind("visual", "compares pictures with texts", ("AutoModel",))
 
 
 class TransformersVisual:
@@ -107,7 +110,7 @@ class TransformersVisual:
         encoder, where, size = self._load(), device.device(self._settings), batches.size("visual", self._settings)
 
         def run(some: Sequence[Any]) -> list[Any]:
-            return list(encoder.vectors(encode(list(some))))
+            return list(encoder.vectors(encode, list(some)))
 
         found = self._run(lambda: device.in_batches(items, size, run, where))
         return np.stack(found) if found else np.zeros((0, encoder.dimension), np.float32)
@@ -137,24 +140,10 @@ class TransformersVisual:
         folder = weights.folder(need, self._settings)
         if stranger := _stranger(folder):
             raise EngineUnavailable(f"the model of pictures cannot be used: {stranger.reason}", hint=stranger.fix)
-        torch = device.prepare(self._settings)
-        from transformers import AutoModel, AutoProcessor
-
-        where = device.device(self._settings)
-        # On the processor exact numbers are worth more than speed: a library keeps them for years.
-        dtype = torch.float32 if where.type == "cpu" else device.precision(where)
-        trusted = weights.trusted(need, self._settings)
-        common = {"trust_remote_code": trusted, "local_files_only": True}
-        try:
-            processor = AutoProcessor.from_pretrained(folder, **common)
-            model, found = AutoModel.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **common
-            )
-        except Exception as error:  # a damaged file may raise anything
-            raise EngineFailed(f"the model of pictures cannot be loaded ({error})", str(folder)) from error
-        if lacking := [*found["missing_keys"], *found["mismatched_keys"]]:
-            raise EngineFailed(f"the model of pictures lacks weights, for instance {lacking[0]}", str(folder))
-        return FAMILIES[_family(folder)](model.to(where).eval(), processor)
+        family, trusted = FAMILIES[_family(folder)], weights.trusted(need, self._settings)
+        place = checkpoints.encoders(self._settings, family.number(device.device(self._settings)))
+        processor = checkpoints.piece(folder, "AutoProcessor", "processor", trusted)
+        return family(checkpoints.model(folder, _KIND, self._settings, place, trusted), processor)
 
 
 def _need(settings: Settings) -> Need:
