@@ -7,34 +7,58 @@ one neighbour on each side 0.64, with two 0.59. On-screen text stands alone: a s
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
-from vagent.index.records import SPOKEN, Evidence
-from vagent.index.store import Store
+from vagent.index.records import SPOKEN, Evidence, Kind
+from vagent.index.store import Line, Store
 from vagent.tools.embeddings import EmbeddingEngine
 
 _PAUSE = 8.0  # seconds of silence across which lines do not belong together
 _BATCH = 256  # rows embedded between two commits
+_REMEMBERED = 8192  # texts of one video that are not embedded again
 _SPACE = re.compile(r"\s+")
 
+_Row = TypeVar("_Row", bound=Evidence | Line)
 
-def passages(rows: Sequence[Evidence]) -> dict[int, str]:
+
+def passages(rows: Iterable[Evidence | Line]) -> dict[int, str]:
     """The text to embed for each row of one video, by the row's id.
 
     Args:
         rows: in order of time.
     """
-    texts = {row.id: _SPACE.sub(" ", row.text).strip() for row in rows}
-    found = dict(texts)
-    for kind in SPOKEN:
-        spoken = [row for row in rows if row.kind == kind]
-        for before, row, after in zip([None, *spoken], spoken, [*spoken[1:], None], strict=False):
-            near = [r for r in (before, row, after) if r is not None and row.span.gap(r.span) <= _PAUSE]
-            found[row.id] = " ".join(texts[r.id] for r in near)
-    return found
+    return {row.id: text for row, text in _passages(rows)}
+
+
+def _passages(rows: Iterable[_Row]) -> Iterator[tuple[_Row, str]]:
+    """The same as it comes: a spoken row waits for the next one of its kind."""
+    spoken: dict[Kind, deque[_Row]] = {kind: deque(maxlen=2) for kind in SPOKEN}
+    for row in rows:
+        if row.kind not in spoken:
+            yield row, _tidy(row)
+            continue
+        before = spoken[row.kind]
+        if before:
+            yield _among(*before, row, of=before[-1])
+        before.append(row)
+    for before in spoken.values():
+        if before:
+            yield _among(*before, of=before[-1])
+
+
+def _among(*rows: _Row, of: _Row) -> tuple[_Row, str]:
+    return of, " ".join(_tidy(row) for row in rows if row.span.gap(of.span) <= _PAUSE)
+
+
+def _tidy(row: Evidence | Line) -> str:
+    return _SPACE.sub(" ", row.text).strip()
 
 
 def embed_video(
@@ -43,7 +67,7 @@ def embed_video(
     """Embeds what has no vector of this engine yet, in small transactions, so that it may be interrupted.
 
     A text that stands there more than once, such as a title that comes back, is embedded once; its vector is then
-    taken from the library.
+    taken from the library. Of a long video the last thousands of texts are remembered.
 
     Args:
         on_progress: told after each step how many rows are done, and of how many.
@@ -54,24 +78,49 @@ def embed_video(
     Raises:
         EngineError: the engine cannot run, or broke.
     """
-    missing = [number for number, _ in store.unembedded(engine.model, -1, video)]
-    rows = store.evidence(video) if missing else []
-    texts, waiting = passages(rows), set(missing)
-    # Summaries have vectors of their own kind.
-    done = [row.id for row in rows if row.id not in waiting and row.kind != "summary" and texts[row.id]]
-    embedded = {texts[number]: number for number in done}
-    for first in range(0, len(missing), _BATCH):
-        ids = missing[first : first + _BATCH]
-        new = {texts[number]: number for number in reversed(ids) if texts[number] not in embedded}
-        vectors = engine.embed(list(new))
-        embedded |= new
-        with store.transaction():
-            store.put_vectors(engine.model, list(new.values()), vectors)
-            again = [number for number in ids if embedded[texts[number]] != number]
-            _repeat(store, engine.model, {number: embedded[texts[number]] for number in again})
+    total = store.lacking(video, engine.model)
+    if not total:
+        return 0
+    done = 0
+    embedded: dict[bytes, int] = {}  # by a hash of the text: the newest last
+    waiting: dict[int, str] = {}
+    for row, text in _passages(store.lines(video, engine.model)):
+        if row.embedded:
+            _remember(embedded, {text: row.id})
+            continue
+        waiting[row.id] = text
+        if len(waiting) == _BATCH:
+            done += _embed(store, engine, embedded, waiting)
+            waiting = {}
+            if on_progress is not None:
+                on_progress(done, total)
+    if waiting:
+        done += _embed(store, engine, embedded, waiting)
         if on_progress is not None:
-            on_progress(first + len(ids), len(missing))
-    return len(missing)
+            on_progress(done, total)
+    return done
+
+
+def _embed(store: Store, engine: EmbeddingEngine, embedded: dict[bytes, int], texts: Mapping[int, str]) -> int:
+    """Give rows vectors, in one transaction; how many there were."""
+    new = {text: number for number, text in reversed([*texts.items()]) if _key(text) not in embedded}
+    vectors = engine.embed(list(new))
+    found = {number: new[text] if text in new else embedded[_key(text)] for number, text in texts.items()}
+    with store.transaction():
+        store.put_vectors(engine.model, list(new.values()), vectors)
+        _repeat(store, engine.model, {number: same for number, same in found.items() if same != number})
+    _remember(embedded, new)
+    return len(texts)
+
+
+def _remember(embedded: dict[bytes, int], new: Mapping[str, int]) -> None:
+    embedded |= {_key(text): number for text, number in new.items()}
+    for key in [*islice(embedded, max(0, len(embedded) - _REMEMBERED))]:
+        del embedded[key]
+
+
+def _key(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _repeat(store: Store, model: str, same: Mapping[int, int]) -> None:

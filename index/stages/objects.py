@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from vagent.index.records import Evidence
@@ -13,9 +14,10 @@ from vagent.tools import batches
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.objects import Image, ObjectEngine, check_find
 from vagent.tools.objects.boxes import distinct
-from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, samples, sure
+from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, followed, samples, sure
 from vagent.tools.text.gate import FrameGate
 
+_BATCH = 100  # rows written at once
 _CHANGE = 4.0  # mean grey-level change of some block of a picture from which it is searched again
 
 
@@ -87,19 +89,25 @@ class ObjectStage(Stage):
 
     def finish(self, end: float) -> None:
         self._search()
-        store, video = self.job.store, self.job.video.id
-        rows = store.evidence(video, kinds=["objects"])
-        before = [ObjectTrack.from_extra(row.span, row.text, row.confidence or 0.0, row.extra) for row in rows]
-        now = follow(self._samples, self._period, end)
         cuts = [at for at, _ in self.job.detail("shots").get("boundaries", []) if at < end]
-        tracks = [
-            track.thinned()
-            for track in follow(samples([*before, *now]), self._period, end, cuts)
-            if sure(track, self._threshold(track.label))
-        ]
-        with store.transaction():
-            store.clear(video, ["objects"])
-            self.commit(end, [self._row(track, number) for number, track in enumerate(tracks, 1)], done=True)
+        with self.job.store.transaction():
+            tracks = followed(self._seen(), self._period, end, cuts)
+            believed = (one for one in tracks if sure(one[1], self._threshold(one[1].label)))
+            while batch := list(islice(believed, _BATCH)):
+                self.job.store.add_evidence([self._row(track.thinned(), number) for number, track in batch])
+            self.commit(end, [], done=True)
+
+    def _seen(self) -> Iterator[Sample]:
+        """What was found in the whole video; the rows of stretches go as they are read."""
+        store = self.job.store
+
+        def rows() -> Iterator[ObjectTrack]:
+            for row in store.walk(self.job.video.id, "objects"):
+                store.drop_evidence([row.id])
+                yield ObjectTrack.from_extra(row.span, row.text, row.confidence or 0.0, row.extra)
+
+        yield from samples(rows())
+        yield from ((at, found) for at, found in self._samples if found)
 
     def _search(self) -> None:
         """Find what is in the pictures that wait; in one that did not change there is what was there before."""

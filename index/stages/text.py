@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from vagent.index.records import Evidence
@@ -10,7 +11,9 @@ from vagent.index.stages.stage import Stage
 from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.text import TextEngine
-from vagent.tools.text.tracks import Moments, TextReader, TextSpan, fold
+from vagent.tools.text.tracks import Moments, TextReader, TextSpan, fold_once
+
+_BATCH = 100  # changes written at once
 
 
 def plan(job: Job, track: Track) -> TextStage | None:
@@ -70,16 +73,26 @@ class TextStage(Stage):
 
     def finish(self, end: float) -> None:
         spans, self._spans = self._spans + self._reader.finish(end), []
-        store, video = self.job.store, self.job.video.id
+        store = self.job.store
         with store.transaction():
             self._clear_open()
             self.detail.pop("reader", None)
             store.add_evidence([self._row(span) for span in spans])
-            rows = store.evidence(video, kinds=["screen_text"])
-            store.clear(video, ["screen_text"])
-            gap = max(2.0, 1.5 / self.job.settings.media.sample_fps)
-            found = [TextSpan.from_extra(row.span, row.text, row.confidence or 0.0, row.extra) for row in rows]
-            self.commit(end, [self._row(span) for span in fold(found, gap)], done=True)
+            while self._fold(max(2.0, 1.5 / self.job.settings.media.sample_fps)):
+                pass
+            self.commit(end, [], done=True)
+
+    def _fold(self, gap: float) -> bool:
+        """Join what is one text, rewriting only rows that this changes; whether there were any."""
+        store, changes = self.job.store, 0
+        rows = store.walk(self.job.video.id, "screen_text")
+        found = ((row.id, TextSpan.from_extra(row.span, row.text, row.confidence or 0.0, row.extra)) for row in rows)
+        changed = fold_once(found, gap)
+        while batch := list(islice(changed, _BATCH)):
+            changes += len(batch)
+            store.drop_evidence([number for number in batch if isinstance(number, int)])
+            store.add_evidence([self._row(span) for span in batch if isinstance(span, TextSpan)])
+        return changes > 0
 
     def _clear_open(self) -> None:
         since = self.detail.pop("open", None)

@@ -14,7 +14,7 @@ def cut_clips(job: Job) -> None:
     duration = job.length
     found = job.detail("shots").get("boundaries", [])
     boundaries = [Boundary(at, kind) for at, kind in found if at < duration]
-    spoken = [row.span for row in job.store.evidence(video, kinds=["subtitle"])]
+    spoken = job.store.spans(video, "subtitle")
     if not spoken:
         spoken = spans_of(job.detail("speech"))
     depends = [duration, [b.time for b in boundaries], [[s.start, s.end] for s in spoken]]

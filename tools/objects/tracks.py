@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from statistics import median
@@ -87,6 +87,7 @@ class _Thing:
 
     label: str
     seen: list[tuple[float, Detection]] = field(default_factory=list)
+    gone: bool = False
 
     @property
     def last(self) -> float:
@@ -105,8 +106,30 @@ class _Thing:
         return _box([b + (b - a) * part for a, b in zip(_middle(one.box), _middle(other.box), strict=True)], self.box)
 
 
+@dataclass(slots=True, eq=False)
+class _Whole:
+    """What is one thing although it was out of sight: its parts in order of time, and its number."""
+
+    number: int
+    parts: list[_Thing]
+
+    @property
+    def last(self) -> float:
+        return self.parts[-1].last
+
+    @property
+    def box(self) -> Box:
+        return self.parts[-1].box
+
+    @property
+    def gone(self) -> bool:
+        return self.parts[-1].gone
+
+
 class Tracker:
     """Follows things through the samples of one video, which come in order of time.
+
+    It holds what is in sight and what may come back, so its memory does not grow with the video.
 
     Args:
         period: seconds from one sample to the next.
@@ -117,20 +140,29 @@ class Tracker:
         self._period = period
         self._cuts = cuts
         self._going: list[_Thing] = []
-        self._gone: list[_Thing] = []
         self._shot = -1
+        self._new: deque[_Thing] = deque()  # in order of appearance; not yet known whether they were there before
+        self._whole: dict[tuple[str, int], list[_Whole]] = defaultdict(list)  # by label and shot
+        self._number = 0
 
-    def feed(self, time: float, detections: Iterable[Detection]) -> None:
-        """Take what was found at a time, in whatever order."""
+    def feed(self, time: float, detections: Iterable[Detection]) -> list[tuple[int, ObjectTrack]]:
+        """Take what was found at a time, in whatever order.
+
+        Returns:
+            The things that are gone for good, each with its number in order of appearance.
+        """
         shot = bisect_right(self._cuts, time)
         patience = (_PATIENCE + 1.5) * self._period if shot == self._shot else -math.inf
         self._shot = shot
-        self._gone += [thing for thing in self._going if time - thing.last > patience]
-        self._going = [thing for thing in self._going if time - thing.last <= patience]
+        for thing in self._going:
+            thing.gone = time - thing.last > patience
+        self._going = [thing for thing in self._going if not thing.gone]
         # In an order of their own, so that the order in which they come changes nothing.
         found = sorted(detections, key=lambda d: (d.label, d.box, d.confidence))
         for label, group in groupby(found, key=lambda d: d.label):
             self._follow(time, label, list(group))
+        self._rejoin()
+        return self._through(time)
 
     def _follow(self, time: float, label: str, found: Sequence[Detection]) -> None:
         from scipy.optimize import linear_sum_assignment
@@ -142,7 +174,9 @@ class Tracker:
             for row, column in zip(*linear_sum_assignment(close, maximize=True), strict=True):
                 if close[row, column] > _LEAST:
                     things[row].seen.append((time, rest.pop(column)))
-        self._going += [_Thing(label, [(time, one)]) for one in rest.values()]
+        new = [_Thing(label, [(time, one)]) for one in rest.values()]
+        self._going += new
+        self._new += new
 
     def _affinity(self, time: float, things: Sequence[_Thing], found: Sequence[Detection]) -> NDArray[np.float64]:
         """How well each detection goes on from each thing: 0 (not at all) to 2."""
@@ -156,38 +190,55 @@ class Tracker:
             best = np.maximum(best, shared + np.where(alike >= _SHAPE, near * alike, 0.0))
         return best
 
-    def finish(self, end: float) -> list[ObjectTrack]:
-        """All tracks, in order of time; the video, or the stretch in work, ends at ``end`` seconds."""
-        things = sorted(self._gone + self._going, key=_in_order)
-        self._going, self._gone = [], []
-        return [self._track(thing, end) for thing in self._rejoined(things)]
+    def finish(self, end: float) -> list[tuple[int, ObjectTrack]]:
+        """The things that are left; the video, or the stretch in work, ends at ``end`` seconds."""
+        for thing in self._going:
+            thing.gone = True
+        self._going = []
+        self._rejoin()
+        return self._through(math.inf, end)
 
-    def _rejoined(self, things: Sequence[_Thing]) -> list[_Thing]:
-        """A thing that stood still, was hidden and stands there again is one thing."""
-        done: list[_Thing] = []
-        recent: dict[tuple[str, int], list[_Thing]] = defaultdict(list)  # by label and shot
-        for thing in things:
+    def _rejoin(self) -> None:
+        """A thing that stood still, was hidden and stands there again is one thing.
+
+        Which it is goes by where things of its kind were last; so it waits while one of those may still be in sight.
+        """
+        while self._new:
+            thing = self._new[0]
             begin, box = thing.seen[0][0], thing.seen[0][1].box
-            there = recent[thing.label, bisect_right(self._cuts, begin)]
-            there[:] = [one for one in there if begin - one.last <= _AWAY]
-            same = [one for one in there if one.last < begin and overlap(one.box, box) >= _STILL]
+            there = self._whole[thing.label, bisect_right(self._cuts, begin)]
+            if any(one.last < begin and not one.gone for one in there):
+                return
+            same = [one for one in there if 0 < begin - one.last <= _AWAY and overlap(one.box, box) >= _STILL]
             if same:
-                max(same, key=lambda one: (overlap(one.box, box), one.last)).seen += thing.seen
+                max(same, key=lambda one: (overlap(one.box, box), one.last)).parts.append(thing)
             else:
-                done.append(thing)
-                there.append(thing)
-        return done
+                self._number += 1
+                there.append(_Whole(self._number, [thing]))
+            self._new.popleft()
 
-    def _track(self, thing: _Thing, end: float) -> ObjectTrack:
-        first, last = thing.seen[0][0], thing.last
+    def _through(self, time: float, end: float = math.inf) -> list[tuple[int, ObjectTrack]]:
+        """The things that nothing can be one with any more, in order of appearance."""
+        begin = self._new[0].seen[0][0] if self._new else time
+        found = [one for there in self._whole.values() for one in there if one.gone and begin - one.last > _AWAY]
+        through = {one.number for one in found}
+        for key in list(self._whole):
+            self._whole[key] = [one for one in self._whole[key] if one.number not in through]
+            if not self._whole[key]:
+                del self._whole[key]
+        return [(one.number, self._track(one, end)) for one in sorted(found, key=lambda one: one.number)]
+
+    def _track(self, one: _Whole, end: float) -> ObjectTrack:
+        seen = [place for part in one.parts for place in part.seen]
+        first, last = seen[0][0], one.last
         shot = bisect_right(self._cuts, first)
         # Seen for the first time right after a cut, it was there from the cut on; seen for the last time, it was there
         # for about a sample more, but not beyond the next cut.
         begun = self._cuts[shot - 1] if shot and first - self._cuts[shot - 1] < self._period else first
         gone = min(last + self._period, self._cuts[shot] if shot < len(self._cuts) else math.inf, max(end, last))
-        confidences = tuple(one.confidence for _, one in thing.seen)
-        boxes = tuple((at, one.box) for at, one in thing.seen)
-        return ObjectTrack(thing.label, Span(begun, gone), median(confidences), boxes, confidences)
+        confidences = tuple(found.confidence for _, found in seen)
+        boxes = tuple((at, found.box) for at, found in seen)
+        return ObjectTrack(one.parts[0].label, Span(begun, gone), median(confidences), boxes, confidences)
 
 
 def follow(samples: Iterable[Sample], period: float, end: float, cuts: Sequence[float] = ()) -> list[ObjectTrack]:
@@ -199,19 +250,32 @@ def follow(samples: Iterable[Sample], period: float, end: float, cuts: Sequence[
         end: seconds at which the video ends.
         cuts: seconds at which shots begin, in order.
     """
+    return [track for _, track in sorted(followed(samples, period, end, cuts), key=lambda one: one[0])]
+
+
+def followed(
+    samples: Iterable[Sample], period: float, end: float, cuts: Sequence[float] = ()
+) -> Iterator[tuple[int, ObjectTrack]]:
+    """The same as ``follow``, as soon as a thing is gone for good: with its number in order of appearance."""
     tracker = Tracker(period, cuts)
     for time, detections in samples:
-        tracker.feed(time, detections)
-    return tracker.finish(end)
+        yield from tracker.feed(time, detections)
+    yield from tracker.finish(end)
 
 
-def samples(tracks: Iterable[ObjectTrack]) -> list[Sample]:
-    """What ``follow`` was given, but samples without a detection: tracks of several stretches can be followed anew."""
+def samples(tracks: Iterable[ObjectTrack]) -> Iterator[Sample]:
+    """What ``follow`` was given, but samples without a detection: tracks of several stretches can be followed anew.
+
+    Args:
+        tracks: in order of when they begin.
+    """
     found: dict[float, list[Detection]] = defaultdict(list)
     for track in tracks:
+        for at in sorted(at for at in found if at < track.boxes[0][0]):
+            yield at, found.pop(at)
         for (at, box), confidence in zip(track.boxes, track.confidences, strict=True):
             found[at].append(Detection(track.label, box, confidence))
-    return sorted(found.items())
+    yield from sorted(found.items())
 
 
 def sure(track: ObjectTrack, threshold: float) -> bool:
@@ -221,10 +285,6 @@ def sure(track: ObjectTrack, threshold: float) -> bool:
         threshold: the confidence from which on detections were given.
     """
     return len(track.boxes) > 1 or track.confidence >= threshold + _SURE * (1 - threshold)
-
-
-def _in_order(thing: _Thing) -> tuple[float, str, Box, float]:
-    return thing.seen[0][0], thing.label, thing.seen[0][1].box, thing.last
 
 
 def _middle(box: Box) -> tuple[float, float]:

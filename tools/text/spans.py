@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from vagent.tools.text import Box, TextLine
@@ -83,27 +83,34 @@ def fold(spans: Iterable[TextSpan], gap: float = _GAP) -> list[TextSpan]:
     reading that stands there at the same time is dropped. Folding what is folded changes nothing.
     """
     found = sorted(spans, key=_in_order)
-    while (once := _fold_once(found, gap)) != found:
-        found = once
+    while changes := list(fold_once(enumerate(found), gap)):
+        gone = {change for change in changes if isinstance(change, int)}
+        left = [span for number, span in enumerate(found) if number not in gone]
+        found = sorted([*left, *(change for change in changes if isinstance(change, TextSpan))], key=_in_order)
     return found
 
 
-def _fold_once(spans: list[TextSpan], gap: float) -> list[TextSpan]:
-    done: list[TextSpan] = []
-    recent: list[TextSpan] = []  # what a later span may still go on from
-    queue = deque(spans)
-    while queue:
-        span = queue.popleft()
-        done += [r for r in recent if r.span.end + gap < span.span.start]
-        recent = [r for r in recent if r.span.end + gap >= span.span.start]
-        for earlier in reversed(recent):
-            if (settled := _settled(earlier, span, gap)) is not None:
-                recent.remove(earlier)
-                queue.extendleft(sorted(settled, key=_in_order, reverse=True))
-                break
-        else:
-            recent.append(span)
-    return sorted(done + recent, key=_in_order)
+def fold_once(spans: Iterable[tuple[int, TextSpan]], gap: float = _GAP) -> Iterator[int | TextSpan]:
+    """One round of ``fold`` over spans that come in order of time, each with a number: the numbers of those that go and
+    the spans that come in their place. Nothing comes out where there is nothing more to fold.
+
+    It holds no more than what stands on the screen at a time, however long the video is.
+    """
+    recent: list[tuple[int | None, TextSpan]] = []  # what a later span may still go on from; None: it has no number yet
+    for _, together in groupby(spans, key=lambda one: one[1].span.start):
+        queue: deque[tuple[int | None, TextSpan]] = deque(sorted(together, key=lambda one: _in_order(one[1])))
+        while queue:
+            number, span = queue.popleft()
+            yield from (r for n, r in recent if n is None and r.span.end + gap < span.span.start)
+            recent = [one for one in recent if one[1].span.end + gap >= span.span.start]
+            for at in reversed(range(len(recent))):
+                if (settled := _settled(recent[at][1], span, gap)) is not None:
+                    yield from (n for n in (number, recent.pop(at)[0]) if n is not None)
+                    queue.extendleft((None, one) for one in sorted(settled, key=_in_order, reverse=True))
+                    break
+            else:
+                recent.append((number, span))
+    yield from (span for number, span in recent if number is None)
 
 
 def _settled(a: TextSpan, b: TextSpan, gap: float) -> list[TextSpan] | None:

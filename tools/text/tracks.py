@@ -13,10 +13,10 @@ from vagent.tools.text.layout import apart, blocks, inside, overlap, reading_ord
 from vagent.tools.text.likeness import alike, grew, grew_inside_word, key, letters
 from vagent.tools.text.lines import LineTrack, pack, pack_picture, unpack, unpack_picture
 from vagent.tools.text.moments import Moments
-from vagent.tools.text.spans import TextSpan, fold, joined
+from vagent.tools.text.spans import TextSpan, fold, fold_once, joined
 from vagent.tools.time import Span
 
-__all__ = ["Moments", "TextReader", "TextSpan", "fold"]
+__all__ = ["Moments", "TextReader", "TextSpan", "fold", "fold_once"]
 
 _SURE = 0.9  # confidence from which a line that stays is not read again
 _ATTEMPTS = 3  # times that an unsure line that stays is read
