@@ -186,6 +186,7 @@ class Answer:
             "engines": dict(self.engines),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             **({"run": self.run} if self.run else {}),
+            **({"notices": list(self.notices)} if self.notices else {}),
         }
 
 

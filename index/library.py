@@ -189,6 +189,25 @@ class VideoLibrary(Intake):
         # A video may have come since.
         return [moment for moment in found if videos is None or moment.video.id in videos]
 
+    def by_words_alone(self, videos: Sequence[int] | None = None) -> list[Video]:
+        """Videos that are found by their words alone, not by meaning, until they are indexed again: embeddings were
+        off when they were indexed, or were another model's.
+
+        Args:
+            videos: of these; None: of all.
+        """
+        wordy = set(self.searcher.by_words_alone())
+        chosen = wordy if videos is None else wordy.intersection(videos)
+        return sorted(self.store.some_videos(sorted(chosen)).values(), key=lambda video: video.path)
+
+    def notices(self, videos: Sequence[int] | None = None) -> list[str]:
+        """What whoever searches some videos, or all, should know: a line each."""
+        from vagent.index.search.told import by_words_alone
+
+        engine = self.searcher.engine
+        told = "" if engine is None else by_words_alone(self.by_words_alone(videos), engine.model)
+        return [told] if told else []
+
     def warm(self) -> None:
         """Begin to load the embedding engine, which a question to come needs, where it can be loaded meanwhile.
 

@@ -52,17 +52,27 @@ class Runs:
         return RecordedIndex(self._library, recorder)
 
     def finished(
-        self, events: Iterable[Event], recorder: Recorder, asked: Asked, videos: Sequence[int], *, save: bool
+        self,
+        events: Iterable[Event],
+        recorder: Recorder,
+        asked: Asked,
+        videos: Sequence[int],
+        *,
+        save: bool,
+        remarks: Sequence[str] = (),
     ) -> Iterator[Event]:
         """The events of a question; its answer is saved, where it is to be, and tells what the cache had to tell.
 
         An answer that cannot be saved is given all the same, without a run, and says so.
+
+        Args:
+            remarks: what the answer tells beside that.
         """
         told = len(self._cache.notices)
         try:
             for event in events:
                 if isinstance(event, Answer):
-                    answer = self._with_remarks(event, told)
+                    answer = self._with_remarks(replace(event, remarks=(*event.remarks, *remarks)), told)
                     yield self._saved(answer, recorder, asked, videos) if save else answer
                 else:
                     yield event

@@ -75,6 +75,7 @@ class Searcher:
         self._folder = folder
         self._indexes: dict[str, VectorIndex] = {}
         self._told: set[str] = set()
+        self._wordy: tuple[object, Sequence[int]] = (None, ())
         self._lock = threading.Lock()
 
     def index(self, model: str, dimension: int) -> VectorIndex:
@@ -98,6 +99,21 @@ class Searcher:
                 return
             self._told.add(what)
         _log.warning("%s", what)
+
+    def by_words_alone(self) -> Sequence[int]:
+        """Videos that search finds by their words alone: they were indexed without vectors of the model in force."""
+        engine = self.engine
+        if engine is None:
+            return ()
+        store = self.store
+        state = (store.evidence_state(), store.vector_state(engine.model), store.complete_videos())
+        with self._lock:
+            known, videos = self._wordy
+        if state[0] is None or state != known:
+            videos = store.videos_without_vectors(engine.model)
+            with self._lock:
+                self._wordy = state, videos
+        return videos
 
     def hits(self, query: str, filters: Filters | None = None) -> list[Hit]:
         """Evidence rows that match, best first: the channels' rankings fused.

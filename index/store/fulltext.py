@@ -42,7 +42,7 @@ class FullText(KnownRows):
             return []
         allowed = None if filters.empty else self.evidence_ids(filters)
         known = self._known()
-        state = known.state if known is not None else self._state()
+        state = known.state if known is not None else self.evidence_state()
         if state is None:
             return best([self._scored(word) for word in words], limit, allowed)
         found = [self._postings.get(word, state, lambda word, kept: self._posting(word, kept, known)) for word in words]

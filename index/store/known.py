@@ -56,8 +56,8 @@ class KnownRows(Database):
         sql = "SELECT id, video FROM evidence WHERE id IN (SELECT value FROM json_each(?))"
         return dict(self._rows(sql, (to_json([int(number) for number in ids]),)))
 
-    def _state(self) -> State | None:
-        """The state of the evidence; None inside a transaction, which may be undone."""
+    def evidence_state(self) -> State | None:
+        """What changes with each row of evidence that comes or goes; None inside a transaction, which may be undone."""
         return None if self._handle().depth else self._state_now()
 
     def _state_now(self) -> State:
@@ -81,7 +81,7 @@ class KnownRows(Database):
 
     def _known(self) -> Catalogue | None:
         """The catalogue of the evidence as it is now; None inside a transaction, and where there is little."""
-        state = self._state()
+        state = self.evidence_state()
         if state is None or state.rows <= _SMALL:
             return None
         with self._catalogue_lock:

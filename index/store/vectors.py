@@ -16,6 +16,7 @@ from vagent.index.store.database import Database
 Vectors = NDArray[np.float32]
 
 _BATCH = 4096  # vectors read at once
+_TO_EMBED = "trim(e.text) <> '' AND e.kind <> 'summary'"  # of evidence ``e``
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +151,25 @@ class VectorRows(Database):
     def unembedded(self, model: str, limit: int, video: int | None = None) -> list[tuple[int, str]]:
         """Evidence that has no vector of this model yet: ids and the texts to embed. Summaries are embedded apart."""
         sql = (
-            "SELECT e.id, e.text FROM evidence e WHERE (? IS NULL OR e.video = ?) AND trim(e.text) <> ''"
-            " AND e.kind <> 'summary' AND NOT EXISTS"
+            f"SELECT e.id, e.text FROM evidence e WHERE (? IS NULL OR e.video = ?) AND {_TO_EMBED} AND NOT EXISTS"
             " (SELECT 1 FROM vectors v JOIN embedding_models m ON m.id = v.model"
             "  WHERE v.evidence = e.id AND m.name = ?) ORDER BY e.id LIMIT ?"
         )
         return self._rows(sql, (video, video, model, limit))
+
+    def videos_without_vectors(self, model: str) -> list[int]:
+        """Videos that were indexed, but not with this model: their first row that has a text has no vector of it."""
+        first = f"SELECT e.id FROM evidence e WHERE e.video = v.id AND {_TO_EMBED} ORDER BY e.start, e.id LIMIT 1"
+        sql = (
+            f"SELECT id FROM (SELECT v.id, ({first}) AS row FROM videos v WHERE v.complete)"
+            " WHERE row IS NOT NULL AND NOT EXISTS (SELECT 1 FROM vectors x JOIN embedding_models m ON m.id = x.model"
+            "  WHERE x.evidence = row AND m.name = ?) ORDER BY id"
+        )
+        return self._read(lambda row: int(row[0]), sql, (model,))
+
+    def complete_videos(self) -> int:
+        """How many videos have been indexed to their end."""
+        return int(self._rows("SELECT count(*) FROM videos WHERE complete")[0][0])
 
 
 def _vector(blob: bytes) -> Vectors:

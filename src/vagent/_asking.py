@@ -145,7 +145,7 @@ def search(
     library: LibraryOption = None,
 ) -> None:
     """Find moments by what is said and what is written, best first, without an answer."""
-    from vagent import _render
+    from vagent import _progress, _render
 
     where, what = (None, source) if query is None else (source, query)
     with opening(library, preset, engine, find) as opened:
@@ -154,7 +154,9 @@ def search(
         kinds: list[Kind] | None = [k.value for k in kind] if kind else None
         which = chosen_videos(path, title, year, language)
         moments = opened.search(what, source=where, which=which, kinds=kinds, start=start, until=until, limit=limit)
-        typer.echo(_render.as_json(_render.found(what, moments)) if json else _render.moments(moments))
+        notices = opened.notices(where, which)
+        _progress.note(notices)
+        typer.echo(_render.as_json(_render.found(what, moments, notices)) if json else _render.moments(moments))
 
 
 def _whom(source: str | None, question: str | None, library: Path | None) -> tuple[str | None, str | None]:

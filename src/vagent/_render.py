@@ -106,9 +106,10 @@ def _footer(given: Answer) -> str:
     return "(" + "; ".join(parts) + ")"
 
 
-def found(query: str, moments: Sequence[Moment]) -> dict[str, Any]:
+def found(query: str, moments: Sequence[Moment], notices: Sequence[str] = ()) -> dict[str, Any]:
     """The object that ``search --json`` prints."""
-    return {"query": query, "moments": [_moment(moment) for moment in moments]}
+    told = {"notices": list(notices)} if notices else {}
+    return {"query": query, "moments": [_moment(moment) for moment in moments], **told}
 
 
 def _moment(moment: Moment) -> dict[str, Any]:

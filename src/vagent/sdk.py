@@ -209,6 +209,28 @@ class Library(Intake, Upkeep):
         chosen = [video.id for video in videos] if source is not None or which else None
         return self._index.search(query, videos=chosen, kinds=kinds, start=low, end=high, limit=limit)
 
+    def by_words_alone(self, source: str | Path | None = None, which: Which | None = None) -> list[Video]:
+        """Videos that are found by their words alone, not by meaning, until `add` takes them in again: embeddings were
+        off when they were indexed, or were another model's. An answer tells of them in its notices.
+
+        Args:
+            source, which: of these; None: of all.
+
+        Raises:
+            SourceError: nothing there, or none of it is in the library.
+        """
+        chosen = None if source is None and which is None else [video.id for video in self._chosen(source, which)]
+        return self._index.by_words_alone(chosen)
+
+    def notices(self, source: str | Path | None = None, which: Which | None = None) -> list[str]:
+        """What whoever searches these videos should know, a line each: see ``by_words_alone``.
+
+        Raises:
+            SourceError: nothing there, or none of it is in the library.
+        """
+        chosen = None if source is None and which is None else [video.id for video in self._chosen(source, which)]
+        return self._index.notices(chosen)
+
     def ask(
         self,
         question: str,
@@ -292,7 +314,8 @@ class Library(Intake, Upkeep):
             end=high,
             thread=thread,
         )
-        yield from self._runs.finished(events, recorder, head, numbers, save=save)
+        remarks = self._index.notices(numbers)
+        yield from self._runs.finished(events, recorder, head, numbers, save=save, remarks=remarks)
 
     def runs(self, *, on_error: Callable[[LibraryError], object] | None = None) -> list[Head]:
         """The answers that were saved, newest first: ``id``, ``when``, ``question``, ``answer`` and ``answered``.

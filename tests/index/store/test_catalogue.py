@@ -346,7 +346,7 @@ def test_a_process_that_dies_while_it_writes_costs_time_only(made: Path, after: 
 
 def test_states_read_what_full_text_search_counts(made: Path) -> None:
     with Store(made) as store:
-        state = store._state()
+        state = store.evidence_state()
         assert state is not None
         assert (state.rows, state.last) == (300, 300)
         assert state.words == sum(len(text.split()) for (text,) in store._rows("SELECT text FROM evidence"))
