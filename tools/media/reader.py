@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vagent.configs import Settings
@@ -13,6 +13,7 @@ from vagent.tools.media import Frame, Gap, Item, MediaInfo, Track
 from vagent.tools.media.clock import FrameClock
 from vagent.tools.media.frames import Pictures, jpeg, unjpeg
 from vagent.tools.media.packets import Packets
+from vagent.tools.media.skipping import Skip, Skipper
 from vagent.tools.media.sound import SoundLine, limit, seconds
 from vagent.tools.time import Span
 
@@ -150,23 +151,43 @@ class _Sight:
         self._pending: deque[float] = deque(maxlen=_PENDING)  # times of packets that have not given a picture
         self._broken = 0
         self._skips = settings.media.decode == "reference" and track.codec in _REFERENCE
+        self._level: Skip | None = None
+        context = self._stream.codec_context
+        self._skipper = Skipper(context.name, context.extradata, self._base)
+        self._resumed: float | None = None
         if self._skips:
-            context = self._stream.codec_context
-            context.skip_frame = "NONREF"
             # The edges of blocks stay as they were stored: a fifth of the cost, and nothing that a small picture shows.
             context.options = {**context.options, "skip_loop_filter": "all"}
 
     def feed(self, packet: Any) -> Iterator[Item]:
-        time = self._packets.seconds(packet.pts, packet)
-        if time is not None:
-            self._pending.append(time)
-        yield from self._take(packet)
+        if not self._skips:
+            yield from self._decode(packet)
+            return
+        resumed = self._packets.resumed.get(self.track.index)
+        if resumed != self._resumed:
+            self._resumed = resumed  # damage is told of before more of it may come
+            yield from self._decode_as(self._skipper.release())
+        yield from self._decode_as(self._skipper.offer(packet))
 
     def finish(self) -> Iterator[Item]:
+        if self._skips:
+            yield from self._decode_as(self._skipper.finish())
         yield from self._take(None)
         end = self._packets.ends.get(self.track.index, 0.0)
         yield from self._gap(end, "the last pictures do not decode")
         yield from _missing_end(self._packets, self.track, max(self._shown, end, self._start))
+
+    def _decode_as(self, packets: Iterable[tuple[Any, Skip]]) -> Iterator[Item]:
+        for packet, level in packets:
+            if level != self._level:
+                self._stream.codec_context.skip_frame = self._level = level
+            yield from self._decode(packet)
+
+    def _decode(self, packet: Any) -> Iterator[Item]:
+        time = self._packets.seconds(packet.pts, packet)
+        if time is not None:
+            self._pending.append(time)
+        yield from self._take(packet)
 
     def _take(self, packet: Any) -> Iterator[Item]:
         frames, broke = _decode(self._stream, packet)
