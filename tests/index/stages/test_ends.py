@@ -17,7 +17,7 @@ from vagent.index.records import Evidence
 from vagent.index.stages.objects import ObjectStage
 from vagent.index.stages.stage import Stage
 from vagent.index.stages.text import TextStage
-from vagent.index.store import Store
+from vagent.index.store import Store, walks
 from vagent.index.video.job import Job
 from vagent.tools.embeddings import Vectors
 from vagent.tools.engines import Engines
@@ -59,14 +59,15 @@ def slides(job: Job, end: float) -> None:
 
 
 def things(job: Job, end: float) -> None:
-    """Three things every few seconds, each followed up to the next checkpoint."""
+    """Two things every few seconds."""
     rows = []
     for number in range(int(end / SLIDE)):
-        for place in range(3):
-            times = [number * SLIDE + 0.5 * at for at in range(8)]
-            boxes = tuple((at, (0.3 * place, 0.1, 0.3 * place + 0.2, 0.1 + 0.04 * (number % 20))) for at in times)
-            track = ObjectTrack("dog", Span(times[0], times[-1] + 1), 0.9, boxes, (0.9,) * len(boxes))
-            rows.append(evidence(job, "objects", track.span, "dog", track.to_extra()))
+        for place in range(2):
+            times = [number * SLIDE + 0.5 * at for at in range(4)]
+            boxes = tuple((at, (0.3 * place, 0.1, 0.3 * place + 0.2, 0.2 + 0.04 * (number % 20))) for at in times)
+            label = f"dog {number % 7}"  # the same one comes back only after it has been forgotten
+            track = ObjectTrack(label, Span(times[0], times[-1] + 1), 0.9, boxes, (0.9,) * len(boxes))
+            rows.append(evidence(job, "objects", track.span, label, track.to_extra()))
     job.store.add_evidence(rows)
 
 
@@ -109,32 +110,38 @@ def peak(work: Callable[[], object]) -> int:
     ("fill", "stage", "kind"), [(slides, text, "screen_text"), (things, objects, "objects")], ids=["text", "objects"]
 )
 def test_the_end_of_a_film_ten_times_as_long_takes_no_more(
-    fill: Callable[[Job, float], None], stage: Callable[[Job], Stage], kind: Any, job: Job
+    fill: Callable[[Job, float], None],
+    stage: Callable[[Job], Stage],
+    kind: Any,
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(walks, "_PAGE", 50)  # less than the short film's rows
     found = {}
-    for end in (SHORT, LONG):
+    for end in (SLIDE, SHORT, LONG):  # the first time modules are imported too
         made = stage(job)
         job.store.clear(job.video.id, [kind])
         fill(job, end)
         before = job.store.counts(job.video.id)[kind]
         found[end] = peak(lambda made=made, end=end: made.finish(end))  # type: ignore[misc]
         after = job.store.counts(job.video.id)[kind]
-        assert 0 < after < before
+        assert 0 < after <= before
         job.store.set_stage(job.video.id, made.name, "begin anew", "running")
-    assert found[LONG] <= 1.3 * found[SHORT] + CACHED
+    assert found[LONG] <= 1.3 * found[SHORT] + (CACHED if kind == "screen_text" else 0)
 
 
 def test_embedding_a_film_ten_times_as_long_takes_no_more(job: Job) -> None:
     found = {}
     words = [[at / 10, at / 10 + 0.1, "word"] for at in range(30)]
-    for end in (SHORT, LONG):
+    for end in (2 * SHORT, 2 * LONG):
         job.store.clear(job.video.id, ["speech"])
         times = [2.0 * at for at in range(int(end / 2))]
         rows = [evidence(job, "speech", Span(at, at + 1.9), f"said at {at}", {"words": words}) for at in times]
         job.store.add_evidence(rows)
         found[end] = peak(lambda: embed_video(job.store, job.video.id, Embedding()))
         assert job.store.lacking(job.video.id, "m") == 0
-    assert found[LONG] <= 1.3 * found[SHORT] + 200 * (LONG - SHORT) / 2  # hashes of texts that may come back
+    # Hashes of texts that may come back are kept.
+    assert found[2 * LONG] <= 1.3 * found[2 * SHORT] + 200 * (LONG - SHORT)
 
 
 def test_a_name_that_stands_there_all_the_time_is_one_row(job: Job) -> None:
