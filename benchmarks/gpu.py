@@ -1,14 +1,15 @@
 """What models of real size do on the device that is here, how near that is to what it can do, and in which batches.
 
     python -m benchmarks.gpu [--only videollm embedding detection speech] [--sizes 2b 8b] [--device auto]
-                             [--batches 1 2 4 8 16 32 64] [--tiny] [--json OUT]
+                             [--batches 1 2 4 8 16 32 64] [--ways single flash static compile] [--tiny] [--json OUT]
 
 Weights are random (speed does not depend on them), are written to a temporary folder and loaded by vagent's own
 engines. Each model is measured with batches of rising size, until one is hardly faster than the one before, or memory
-runs out. Lines that cannot be measured here say why.
+runs out; and then with the best of them in other ways (``benchmarks.ways``), on a card in all of them. What cannot be
+measured here says why.
 
-    videollm    clips of eight pictures described a second; s to the first token; tokens a second; with what was kept of
-                the pictures, s for another order of a question's options
+    videollm    clips of eight pictures described a second; s to the first token; tokens a second; s for one order of a
+                question's options, and for another with what was kept of the pictures
     embedding   pictures a second through SigLIP 2 so400m
     detection   pictures a second through RT-DETRv2 with a ResNet of 50 layers
     speech      seconds of speech recognised a second by Whisper large-v3-turbo in CTranslate2: features, encoder, and
@@ -26,14 +27,14 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import checkpoints, videollm
+from benchmarks import checkpoints, videollm, ways
 from benchmarks.roofline import Roofline, operations, quickest, roofline, seconds
 from vagent import configs
 from vagent.errors import VagentError
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = configs.load({"device": given.device}, env={})
     torch = device.prepare(settings)
     where = device.device(settings)
+    if given.ways is None:
+        given.ways = ways.WAYS if where.type == "cuda" else ()
     number = device.precision(where)
     place = Place(where, number, roofline(where, number, given.tiny), given)
     name = torch.cuda.get_device_name(where) if where.type == "cuda" else platform.machine()
@@ -84,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 report[title] = {"not measured": str(error)}
             print(f"{title}: {json.dumps(report[title])}", flush=True)
     print(table(report))
+    print(ways.table(report))
     if given.json:
         given.json.write_text(json.dumps(report, indent=2), encoding="utf-8")
     return 0
@@ -160,11 +164,19 @@ def _videollm(place: Place, size: str) -> dict[str, Any]:
         first = quickest(lambda: engine.answer(clip, prompt, tokens=1), place.where)
         whole = quickest(lambda: engine.answer(clip, prompt, tokens=1 + count), place.where)
         further = max(whole - first, 1e-6)  # on a machine with other work the difference may vanish
-        engine.score_choices(clip, prompt, letters)
+        scored = seconds(lambda: engine.score_choices(clip, prompt, letters), place.where)
         order = seconds(lambda: engine.score_choices(clip, f"{prompt} Again.", letters), place.where)
         asked = operations(lambda: engine.answer(clip, prompt, tokens=1))
         together = rising(place, lambda size: engine.caption([clip] * size, [prompt] * size, tokens=count))
         engine.close()
+        others = ways.compared(
+            lambda: videollm.made(Path(folder), chosen),
+            lambda engine: engine.caption([clip], [prompt], tokens=count),
+            ways.videollm,
+            1,
+            given.ways,
+            place.where,
+        )
     return {
         "parameters": parameters,
         "clip": f"{chosen.frames} pictures of {chosen.pixels} pixels, {count} tokens of text",
@@ -172,8 +184,10 @@ def _videollm(place: Place, size: str) -> dict[str, Any]:
         "share of calculating": round(place.limits.computing(asked, first), 3),
         "tokens a second": round(count / further, 1),
         "share of bandwidth": round(place.limits.reading(parameters * place.number.itemsize * count, further), 3),
+        "one order, s": round(scored, 4),
         "another order, s": round(order, 4),
         "notices": engine.notices,
+        "other ways": others,
         **together,
     }
 
@@ -189,8 +203,8 @@ def _embedding(place: Place) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="vagent-benchmark-") as folder:
         model = checkpoints.siglip2(Path(folder) / "siglip2", place.given.tiny)
         chosen = {"model": str(model), "batch": max(place.given.batches)}
-        engine = TransformersVisual(configs.load({"device": place.given.device, "visual": chosen}, env={}))
-        return _seen(place, engine, engine.embed_images, 448)
+        settings = configs.load({"device": place.given.device, "visual": chosen}, env={})
+        return _seen(place, lambda: TransformersVisual(settings), TransformersVisual.embed_images, ways.pictures, 448)
 
 
 def _detection(place: Place) -> dict[str, Any]:
@@ -199,16 +213,26 @@ def _detection(place: Place) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="vagent-benchmark-") as folder:
         model = checkpoints.rt_detr(Path(folder) / "rt-detr", place.given.tiny)
         chosen = {"model": str(model), "batch": max(place.given.batches)}
-        engine = TransformersObjects(configs.load({"device": place.given.device, "objects": chosen}, env={}))
-        return _seen(place, engine, engine.detect, 1280)
+        settings = configs.load({"device": place.given.device, "objects": chosen}, env={})
+        return _seen(place, lambda: TransformersObjects(settings), TransformersObjects.detect, ways.detector, 1280)
 
 
-def _seen(place: Place, engine: Any, look: Callable[[list[Any]], Any], side: int) -> dict[str, Any]:
-    found = rising(place, lambda size: look(_pictures(size, side)))
-    asked = operations(lambda: look(_pictures(1, side)))
+def _seen(
+    place: Place,
+    make: Callable[[], Any],
+    look: Callable[[Any, list[Any]], Any],
+    other: Callable[[Any], Mapping[str, ways.Change]],
+    side: int,
+) -> dict[str, Any]:
+    """What one engine for pictures does, and in other ways."""
+    engine = make()
+    found = rising(place, lambda size: look(engine, _pictures(size, side)))
+    asked = operations(lambda: look(engine, _pictures(1, side)))
     engine.close()
+    shown = _pictures(found["batch"], side)
+    others = ways.compared(make, lambda engine: look(engine, shown), other, len(shown), place.given.ways, place.where)
     share = place.limits.computing(asked * found["items a second"], 1.0)
-    return {"operations of one": asked, "share of calculating": round(share, 3), **found}
+    return {"operations of one": asked, "share of calculating": round(share, 3), **found, "other ways": others}
 
 
 def _speech(place: Place) -> dict[str, Any]:
@@ -279,6 +303,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", choices=list(MEASURED), default=list(MEASURED))
     parser.add_argument("--sizes", nargs="+", choices=sorted(videollm.SIZES), default=["2b", "8b"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32, 64])
+    parser.add_argument("--ways", nargs="*", choices=ways.WAYS, help="other ways to run them; without: on a card all")
     parser.add_argument("--tokens", type=int, default=32, help="tokens of a description")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--tiny", action="store_true", help="tiny models, to see whether it runs")
