@@ -127,13 +127,14 @@ class FileIndexer:
             video = self._store.video(video.id)  # what another process did before the lock was ours
             info = probe(file)
             place = Place(str(file.resolve()), before.size, before.mtime_ns, video.id)
-            settled, told = self._newcomers.meet(file, video, info, place, self._alone)
-            if settled is not None:
-                return settled
+            met = self._newcomers.meet(file, video, info, place, self._alone)
+            if met.report is not None:
+                return met.report
             pictures = Pictures(self._store.folder / "frames", video.fingerprint)
             indexer = VideoIndexer(
                 *(self._store, video, info, self._engines, pictures, on_progress),
                 guard=lambda: self._holder.check(video.fingerprint),
+                known=met.known,
             )
             try:
                 report = indexer.run()
@@ -146,7 +147,7 @@ class FileIndexer:
                     self._store.remove_video(video.id)
                     pictures.remove()
                 return waiting(file, "it changed while it was indexed")
-            return replace(report, notices=(*report.notices, told)) if told else report
+            return replace(report, notices=(*report.notices, met.told)) if met.told else report
 
     @contextmanager
     def _alone(self, video: Video) -> Iterator[bool]:

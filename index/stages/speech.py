@@ -7,7 +7,9 @@ from typing import Any
 
 from vagent.index.records import Evidence
 from vagent.index.stages.stage import Stage, packed, unpacked
-from vagent.index.video.job import Job
+from vagent.index.sync.stretches import Known
+from vagent.index.sync.utterances import Before
+from vagent.index.video.job import Job, stage_fingerprint
 from vagent.tools.media import Audio, Track
 from vagent.tools.speech import RATE, SpeechEngine, Utterance
 from vagent.tools.speech.listening import Heard, Listener
@@ -15,6 +17,7 @@ from vagent.tools.speech.vad import Speech, SpeechDetector
 from vagent.tools.subtitles import good
 from vagent.tools.time import Span
 
+_TRACKS = 64  # tracks that a file may have
 _FAILURES = 5  # stretches of one video that may break the recogniser
 
 
@@ -27,9 +30,22 @@ def plan(job: Job, track: Track) -> SpeechStage | None:
     settings = job.settings.model_copy(update={"speech": speech.model_copy(update={"language": language})})
     engine = job.engine("speech", "speech is located, but not recognised", settings)
     listening = settings.speech.model_dump(exclude={"when", "batch"})
-    revision = engine.revision if engine else None
-    at = job.pending("speech", track.index, settings.media.checkpoint, listening, revision)
-    return None if at is None else SpeechStage(job, *at, engine)
+    depends = settings.media.checkpoint, listening, engine.revision if engine else None
+    at = job.pending("speech", track.index, *depends)
+    if at is None:
+        return None
+    cursor, detail = at
+    if not detail and job.known:
+        detail = {"known": [one.to_list() for one in job.known]}
+    return SpeechStage(job, cursor, detail, engine, _before(job, detail, depends) if engine else None)
+
+
+def _before(job: Job, detail: Mapping[str, Any], depends: Sequence[object]) -> Before | None:
+    """What other videos know of this one's speech."""
+    # The number of the track is the file's own affair: what it sounds like is compared.
+    alike = {stage_fingerprint("speech", number, *depends) for number in range(_TRACKS)}
+    known = [Known.from_list(one) for one in detail.get("known", ())]
+    return Before.of(job.store, job.video, known, lambda state: state.fingerprint in alike)
 
 
 def _wanted(job: Job) -> bool:
@@ -54,8 +70,16 @@ class SpeechStage(Stage):
     wants = Audio
     backlog = 64
 
-    def __init__(self, job: Job, cursor: float, detail: Mapping[str, Any], engine: SpeechEngine | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        cursor: float,
+        detail: Mapping[str, Any],
+        engine: SpeechEngine | None,
+        before: Before | None = None,
+    ) -> None:
         super().__init__(job, cursor, detail)
+        self._before = before
         self.detail.setdefault("failed", [])
         self.detail["recognised"] = engine is not None
         self._engine = engine
@@ -72,6 +96,8 @@ class SpeechStage(Stage):
                 return
             item = Audio(item.time + skip / RATE, item.samples[skip:])
             self._detector = SpeechDetector(self.job.settings.speech, start=item.time)
+        if self._before is not None:
+            self._before.hear(item.time, item.samples)
         self._recognise(self._detector.feed(item.samples))
         if self._due and not self._detector.speaking:
             # Committed only between utterances, so that none is cut in two by a mark.
@@ -86,11 +112,16 @@ class SpeechStage(Stage):
         if self._detector is not None:
             self._recognise(self._detector.finish())
         self._commit(end, done=True)
+        if self._before is not None:
+            self.job.notices += self._before.notices()
 
     def _recognise(self, found: list[Speech]) -> None:
         for speech in found:
             self._spans.append([speech.span.start, speech.span.end])
-            if self._listener is not None:
+            known = None if self._before is None else self._before.said(speech.span)
+            if known is not None:
+                self._rows += known
+            elif self._listener is not None:
                 self._note(self._listener.offer(speech))
 
     def _note(self, heard: Sequence[Heard]) -> None:

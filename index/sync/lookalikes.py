@@ -23,6 +23,7 @@ from vagent.index.sync.prints import Print
 from vagent.index.sync.proposals import Likeness
 from vagent.index.sync.refining import by_cuts
 from vagent.index.sync.sampling import Looks, looks, loudness
+from vagent.index.sync.stretches import Known, same_stretches
 from vagent.index.sync.verifying import Verdict, verify_pictures, verify_sound
 from vagent.tools.media import MediaInfo, Track
 from vagent.tools.media.probe import pick
@@ -34,6 +35,7 @@ SHORTEST = 10.0
 """Seconds of the shortest file that is compared: to index a shorter one costs less than to be wrong about it."""
 
 _TOGETHER = 64  # videos whose prints are in memory at once
+_FILMS = 3  # films that one is compared with piece by piece
 _NAMED = 3  # stretches that differ that are told
 _SNAP = 0.02  # seconds below which an offset is none: half a frame
 
@@ -45,10 +47,12 @@ class Found:
     Attributes:
         like: the film it is; None where it is none of them.
         related: in words, the film that it shares many pictures with without being it.
+        known: where it is none of them, the stretches that it shares with some.
     """
 
     like: Likeness | None = None
     related: str | None = None
+    known: Sequence[Known] = ()
 
 
 @dataclass(slots=True)
@@ -70,18 +74,31 @@ class Lookalikes:
         Raises:
             LibraryError: the library cannot be read.
         """
+        sampled = self._sampled(info)
+        return Found() if sampled is None else self._compare(info, *sampled)
+
+    def stretches(self, info: MediaInfo) -> Sequence[Known]:
+        """The stretches that a file shares with videos of about its length, whether or not it is one of them.
+
+        Raises:
+            LibraryError: the library cannot be read.
+        """
+        sampled = self._sampled(info)
+        return () if sampled is None else self._stretches(info, sampled[0], self._matches(info, *sampled))
+
+    def _sampled(self, info: MediaInfo) -> tuple[Looks, dict[int, Video]] | None:
+        """Pictures of a file, and what it may be; None where there is nothing to compare."""
         track = pick(info, "video", index=self.settings.media.video_track)
         if track is None or info.duration is None or info.duration < SHORTEST:
-            return Found()
+            return None
         videos = self._candidates(info.duration)
         if not videos:
-            return Found()
+            return None
         try:
-            seen = looks(info, track, self.settings)
+            return looks(info, track, self.settings), videos
         except VagentError as error:  # indexing meets the same, and says so
             _log.info("no samples of %s: %s", info.path, error)
-            return Found()
-        return self._compare(info, seen, videos)
+            return None
 
     def _candidates(self, duration: float) -> dict[int, Video]:
         """The videos that a file of this length can be, those whose files are missing first."""
@@ -89,14 +106,27 @@ class Lookalikes:
         videos = [v for v in self.store.videos() if v.complete and v.id in printed and rates(duration, v.duration)]
         return {video.id: video for video in sorted(videos, key=lambda video: (video.missing is None, video.id))}
 
-    def _compare(self, info: MediaInfo, seen: Looks, videos: dict[int, Video]) -> Found:
+    def _matches(self, info: MediaInfo, seen: Looks, videos: dict[int, Video]) -> list[tuple[Video, Match]]:
+        """The videos that have something to do with a file, the likeliest first."""
         assert info.duration is not None
         matches = [
             (video, found)
             for video, stored in self._prints(videos)
             if (found := match(seen, info.duration, stored, video.duration)) is not None
         ]
-        matches.sort(key=lambda pair: (not pair[1].whole, pair[0].missing is None, -pair[1].share))
+        return sorted(matches, key=lambda pair: (not pair[1].whole, pair[0].missing is None, -pair[1].share))
+
+    def _stretches(self, info: MediaInfo, seen: Looks, matches: Sequence[tuple[Video, Match]]) -> Sequence[Known]:
+        assert info.duration is not None
+        films = {video.id: video for video, _ in matches[:_FILMS]}
+        return [
+            Known(video.fingerprint, offset, span)
+            for video, stored in self._prints(films)
+            for offset, span in same_stretches(seen, info.duration, stored)
+        ]
+
+    def _compare(self, info: MediaInfo, seen: Looks, videos: dict[int, Video]) -> Found:
+        matches = self._matches(info, seen, videos)
         related = None
         for video, found in matches:
             like = self._confirmed(info, video, found) if found.whole else None
@@ -104,7 +134,7 @@ class Lookalikes:
                 return Found(like)
             why = f", but {like}" if like else ""
             related = related or f"{found.share:.0%} of its pictures are those of {video.path}{why}: another cut of it?"
-        return Found(None, related)
+        return Found(None, related, self._stretches(info, seen, matches))
 
     def _prints(self, videos: dict[int, Video]) -> Iterator[tuple[Video, Print]]:
         numbers = list(videos)

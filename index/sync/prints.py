@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,8 +149,12 @@ def levels(samples: NDArray[np.int16]) -> Levels:
     block = round(RATE * LEVEL_STEP)
     count = len(samples) // block
     power = np.square(samples[: count * block].reshape(count, block).astype(np.float32)).mean(axis=1)
-    decibels = 10.0 * np.log10(1.0 + power)
-    return np.asarray(np.minimum(np.round(_LEVELS_A_DECIBEL * decibels), 255), np.uint8)
+    return np.asarray(np.minimum(np.round(power_levels(power)), 255), np.uint8)
+
+
+def power_levels(power: NDArray[Any]) -> NDArray[Any]:
+    """Levels from the mean of the squared samples, not rounded."""
+    return _LEVELS_A_DECIBEL * (10.0 * np.log10(1.0 + power))
 
 
 def distance(one: Hashes, other: Hashes, sure: Hashes | None = None) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from vagent.configs import Settings
 from vagent.index.pictures import Pictures
 from vagent.index.records import Kind, Video
 from vagent.index.store import StageState, Store
+from vagent.index.sync.stretches import Known
 from vagent.index.video.spending import Cost, processor_seconds
 from vagent.tools.engines import Engines, Sense
 from vagent.tools.media import MediaInfo, Track
@@ -67,6 +68,7 @@ class Job:
         pictures: where its pictures are kept.
         on_progress: told how far it is, a few times a second.
         guard: called inside each transaction that ends a step; what it raises undoes the step and ends the work.
+        known: stretches that videos of the library show too, as far as samples tell.
         subtitles: what was found of them, once they have been read.
         notices: what the user should know.
         used: sense -> engine and revision.
@@ -82,6 +84,7 @@ class Job:
     pictures: Pictures
     on_progress: OnProgress | None = None
     guard: Callable[[], object] | None = None
+    known: Sequence[Known] = ()
     subtitles: Found | None = None
     notices: list[str] = field(default_factory=list)
     used: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from vagent.index.store import Store
 from vagent.index.summaries import refresh
 from vagent.index.sync.marks import STAGE as MARK
 from vagent.index.sync.marks import Marks
+from vagent.index.sync.stretches import Known
 from vagent.index.video import subtitling
 from vagent.index.video.captions import caption_clips
 from vagent.index.video.cutting import cut_clips
@@ -75,6 +76,7 @@ class VideoIndexer:
         pictures: where its pictures are kept.
         on_progress: told how far it is, a few times a second.
         guard: called inside each transaction that ends a step; what it raises undoes the step and ends the work.
+        known: stretches that videos of the library show too, as far as samples tell.
     """
 
     def __init__(
@@ -86,8 +88,9 @@ class VideoIndexer:
         pictures: Pictures,
         on_progress: OnProgress | None = None,
         guard: Callable[[], object] | None = None,
+        known: Sequence[Known] = (),
     ) -> None:
-        self._job = Job(store, video, info, engines, pictures, on_progress, guard)
+        self._job = Job(store, video, info, engines, pictures, on_progress, guard, known)
 
     def run(self) -> Report:
         """Do what is missing.
