@@ -32,7 +32,7 @@ from vagent.tools.speech.faster_whisper import FasterWhisper, together
 from vagent.tools.speech.openai_whisper import OpenAIWhisper
 from vagent.tools.speech.whisper import Whisper, tokens_for
 from vagent.tools.speech.whisper_filters import sift
-from vagent.tools.speech.whisper_windows import pack
+from vagent.tools.speech.whisper_windows import LONGEST, pack
 
 CLASSES: dict[str, type[Whisper[Any]]] = {"faster-whisper": FasterWhisper, "openai-whisper": OpenAIWhisper}
 TRAINED: dict[str, Callable[[], Path]] = {
@@ -232,6 +232,10 @@ def whisper() -> Iterator[FasterWhisper]:
 class TestTogether:
     """What runs on a card: windows at once, here on the processor."""
 
+    def test_on_the_processor_it_multiplies_integers(self, whisper: FasterWhisper) -> None:
+        assert whisper._model().model.compute_type.startswith("int8")
+        assert whisper.capacity == LONGEST  # one window: several at once were no faster
+
     def windows(self) -> list[Any]:
         spoken = [[tones.utter(n, 0.2), tones.utter(5 - n, 2.6)] for n in range(3)]
         sounds = [tones.sound(one, 4.6 + n) for n, one in enumerate(spoken)]
@@ -371,7 +375,39 @@ class TestWeights:
         assert not target.exists()
 
 
+def test_weights_kept_in_half_are_those_that_the_library_converts() -> None:
+    """What a card does: to the last digit the same, without converting them again for each token."""
+    import torch
+    from torch import nn
+
+    from vagent.tools.speech.openai_whisper import _halve
+
+    model = OpenAIWhisper(settings_for(checkpoints.random_openai()))._load()
+    mel = torch.randn(1, 80, 3000).half()
+    said = torch.tensor([[50258, 50259, 50359]])
+    with torch.inference_mode():
+        heard = model.encoder(mel)
+        logits = model.decoder(said, heard)
+        _halve(model)
+        assert torch.equal(model.encoder(mel), heard)
+        assert torch.equal(model.decoder(said, heard), logits)
+    kept = {part.weight.dtype for part in model.modules() if isinstance(part, nn.Linear | nn.Conv1d)}
+    assert kept == {torch.float16}
+    assert model.decoder.ln.weight.dtype == torch.float32
+
+
 class TestChecking:
+    def test_where_both_could_run_the_faster_one_does(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        (tmp_path / "whisper").mkdir()
+        shutil.copy(checkpoints.openai(), tmp_path / "whisper" / "base.pt")
+        folder = tmp_path / "models" / "whisper-base"
+        shutil.copytree(checkpoints.ctranslate2(), folder)
+        given = load_settings({"device": "cpu", "models": str(tmp_path / "models")}, env={})
+        assert engines.choose("speech", given).name == "faster-whisper"
+        shutil.rmtree(folder)
+        assert engines.choose("speech", given).name == "openai-whisper"
+
     def test_a_complete_folder_is_ready(self, engine: Whisper[Any]) -> None:
         status = engine.check(settings_for(TRAINED[engine.name]()))
         assert status.ready

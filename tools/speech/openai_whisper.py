@@ -76,6 +76,8 @@ class OpenAIWhisper(Whisper[Any]):
         heads = getattr(whisper, "_ALIGNMENT_HEADS", {}).get(path.stem)
         if heads is not None:
             _align(model, heads)
+        if where.type == "cuda":
+            _halve(model)
         return model.eval()
 
     def _known(self, model: Any) -> Sequence[str]:
@@ -165,6 +167,15 @@ def _align(model: Any, heads: bytes) -> None:
     marks = np.frombuffer(gzip.decompress(base64.b85decode(heads)), dtype=bool)
     if marks.size == model.dims.n_text_layer * model.dims.n_text_head:
         model.set_alignment_heads(heads)
+
+
+def _halve(model: Any) -> None:
+    """Keep in float16 what is multiplied in it: the library would convert all of it again for each token."""
+    from torch import nn
+
+    for part in model.modules():
+        if isinstance(part, nn.Linear | nn.Conv1d):
+            part.half()
 
 
 def _file(settings: Settings) -> Path | None:
