@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from vagent.tools.objects import Box, Detection
 from vagent.tools.objects.boxes import clipped, distinct, overlap, overlaps
-from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, samples, sure
+from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, rounded, samples, sure
 from vagent.tools.time import Span
 
 SIZE = 0.1
@@ -110,6 +112,23 @@ class TestFollowing:
         boxes = sorted((t, d.label, d.box) for t, found in given_samples for d in found)
         assert sorted((t, track.label, where) for track in tracks for t, where in track.boxes) == boxes
         assert all(track.span.start <= track.boxes[0][0] <= track.boxes[-1][0] <= track.span.end for track in tracks)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def test_nor_do_marks_at_which_rows_are_written(self, data: st.DataObject) -> None:
+        """What was found between two marks goes into rows and comes back as JSON; then it is followed as if never."""
+        numbers = st.floats(0.05, 0.95)
+        one = st.builds(seen, numbers, numbers, st.sampled_from(["car", "dog"]), st.floats(0.3, 1.0))
+        whole = [(0.7 * t, [rounded(d) for d in data.draw(st.lists(one, max_size=4))]) for t in range(12)]
+        marks = sorted(data.draw(st.sets(st.floats(0.1, 8.4), max_size=5)))
+        rows = []
+        for start, end in pairwise([0.0, *marks, math.inf]):
+            part = [(at, found) for at, found in whole if start <= at < end]
+            for track in follow(part, 0.7, min(end, 8.4)):
+                extra = json.loads(json.dumps(track.to_extra()))
+                rows.append(ObjectTrack.from_extra(track.span, track.label, track.confidence, extra))
+        rows.sort(key=lambda track: track.span.start)
+        assert follow(samples(rows), 0.7, 8.4, [3.1]) == follow(whole, 0.7, 8.4, [3.1])
 
     def test_nor_where_two_could_be_meant(self) -> None:
         """The numbers are exact in binary, so that both are equally near."""

@@ -77,7 +77,7 @@ class ObjectTrack:
     @classmethod
     def from_extra(cls, span: Span, label: str, confidence: float, extra: Mapping[str, Any]) -> ObjectTrack:
         """The track that ``to_extra`` was called on, numbers rounded."""
-        boxes = tuple((float(at), _box(corners)) for at, *corners in extra["boxes"])
+        boxes = tuple((float(at), box_of(corners)) for at, *corners in extra["boxes"])
         return cls(label, span, confidence, boxes, tuple(map(float, extra.get("confidences", ()))))
 
 
@@ -278,6 +278,18 @@ def samples(tracks: Iterable[ObjectTrack]) -> Iterator[Sample]:
     yield from sorted(found.items())
 
 
+def rounded(found: Detection) -> Detection:
+    """A detection with as many digits as a row keeps."""
+    left, top, right, bottom = (round(corner, _DIGITS) for corner in found.box)
+    return Detection(found.label, (left, top, right, bottom), round(found.confidence, _DIGITS))
+
+
+def box_of(corners: Sequence[float]) -> Box:
+    """A box from its four numbers."""
+    left, top, right, bottom = (float(corner) for corner in corners)
+    return left, top, right, bottom
+
+
 def sure(track: ObjectTrack, threshold: float) -> bool:
     """Whether a track is believed: what was seen in one picture alone must be surer than what was seen again.
 
@@ -296,8 +308,7 @@ def _box(values: Sequence[float], size: Box | None = None) -> Box:
     if size is not None:
         across, down = (size[2] - size[0]) / 2, (size[3] - size[1]) / 2
         values = values[0] - across, values[1] - down, values[0] + across, values[1] + down
-    left, top, right, bottom = (float(v) for v in values)
-    return left, top, right, bottom
+    return box_of(values)
 
 
 def _sizes(boxes: Sequence[Box]) -> NDArray[np.float64]:

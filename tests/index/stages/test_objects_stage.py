@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ from vagent.errors import EngineUnavailable, SettingsError
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence
 from vagent.index.store import Store
+from vagent.index.video.job import Progress
 from vagent.tools.objects import Box
 from vagent.tools.objects.boxes import overlap
 
@@ -71,11 +72,13 @@ def _blobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @contextmanager
-def library(folder: Path, engine: str = "blobs", **objects: Any) -> Iterator[VideoLibrary]:
+def library(
+    folder: Path, engine: str = "blobs", *, media: Mapping[str, Any] | None = None, **objects: Any
+) -> Iterator[VideoLibrary]:
     given = {
         "library": str(folder),
         "threads": 1,
-        "media": {"checkpoint": 5, "sample_fps": 2},
+        "media": media or {"checkpoint": 5, "sample_fps": 2},
         "objects": {"every": 1.0, "batch": 3, **objects},
         "engines": {"text": "off", "speech": "off", "sounds": "off", "visual": "off", "embeddings": "off",
                     "videollm": "off", "objects": engine},
@@ -138,11 +141,36 @@ class Crash(BaseException):
     """Stands for the power cut that no code expects."""
 
 
-def test_pictures_are_taken_by_the_clock_of_each_mark(film: Path, tmp_path: Path) -> None:
-    """So that a run which begins at a mark takes those that the whole run takes: here 0 and 3 s after each mark."""
-    with library(tmp_path, every=3.0) as opened:
+@pytest.mark.parametrize("every", [1.0, 3.0, 0.7])
+@pytest.mark.parametrize("checkpoint", [5.0, 5.3, 7.5])
+def test_marks_change_no_row(checkpoint: float, every: float, film: Path, tmp_path: Path) -> None:
+    """Neither which pictures are searched, nor what is one thing."""
+    with library(tmp_path / "marks", every=every, media={"checkpoint": checkpoint, "sample_fps": 2}) as opened:
         opened.add(film)
-        assert {at for row in rows(opened) for at, *_ in row.extra["boxes"]} == {0, 3, 5, 8, 10, 13, 15, 18, 20, 23}
+        found = contents(opened)
+    with library(tmp_path / "none", every=every, media={"checkpoint": 3600, "sample_fps": 2}) as opened:
+        opened.add(film)
+        assert contents(opened) == found
+    assert len(found) >= len(THINGS) - 1
+
+
+@pytest.mark.parametrize("seconds", [6.0, 11.0, 17.0])
+def test_a_run_goes_on_between_two_pictures_that_are_searched(seconds: float, film: Path, tmp_path: Path) -> None:
+    """Marks lie where no picture is due, and a still picture is not searched again after one."""
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "scan" and progress.done > seconds:
+            raise Crash
+
+    given = {"every": 0.7, "media": {"checkpoint": 5.3, "sample_fps": 2}}
+    with library(tmp_path / "whole", **given) as opened:
+        opened.add(film)
+        found = contents(opened)
+    with library(tmp_path / "parts", **given) as opened:
+        with pytest.raises(Crash):
+            opened.add(film, stop)
+        opened.add(film)
+        assert contents(opened) == found
 
 
 @pytest.mark.parametrize("count", [3, 6, 9, 12, 15])
@@ -187,12 +215,12 @@ def test_what_is_there_is_left_alone_and_other_settings_search_anew(film: Path, 
 
 
 def test_a_picture_that_does_not_change_is_searched_once(tmp_path: Path) -> None:
-    """Once from mark to mark, and what it shows is there all the time."""
+    """Whatever marks lie in between, and what it shows is there all the time."""
     path = write_video(tmp_path / "still.mkv", lambda i: frame(25), count=20 * FPS, fps=FPS)
     with library(tmp_path / "library") as opened:
         (report,) = opened.add(path)
         assert report.error is None
-        assert sum(opened.engines.get("objects")[1].batches) == 4  # type: ignore[union-attr]
+        assert sum(opened.engines.get("objects")[1].batches) == 1  # type: ignore[union-attr]
         assert {(row.text, row.span.start, row.span.end) for row in rows(opened)} == {("red", 0, 20), ("green", 0, 20)}
 
 
