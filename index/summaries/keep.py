@@ -67,10 +67,10 @@ def summarise(
     found = _kept(store, video.id, mark, chat)
     if found is not None:
         return found
-    vectors = _vectors(store, video.id, embeddings)
-    material = gather(
-        store.evidence(video.id, kinds=USED), store.clips(video.id), store.shots(video.id), video.duration, vectors
-    )
+    evidence = _evidence(store, video.id)
+    vectors = _vectors(store, evidence, embeddings)
+    material = gather(evidence, store.clips(video.id), store.shots(video.id), video.duration, vectors)
+    del evidence, vectors  # of a long film they are most of what is held
     embed = None if embeddings is None else embeddings.embed
     writer = None if chat is None else _writer(store, video.id, settings, mark, chat)
     rows = make(video, material, video.info.get("chapters") or (), settings.summaries.words, embed, writer)
@@ -183,11 +183,20 @@ def _writer(store: Store, video: int, settings: Settings, mark: str, chat: ChatM
     return Writer(chat, settings.summaries.words, dict(before), keep)
 
 
-def _vectors(store: Store, video: int, engine: EmbeddingEngine | None) -> dict[int, NDArray[np.float32]]:
+def _evidence(store: Store, video: int) -> list[Evidence]:
+    """What summaries are made from, in order of time. Only of what is written more is read than the text."""
+    rows = (row for kind in USED for row in store.walk(video, kind))
+    lean = [row if row.kind == "screen_text" else replace(row, extra={}) for row in rows]
+    return sorted(lean, key=lambda row: (row.span.start, row.id))
+
+
+def _vectors(
+    store: Store, evidence: Sequence[Evidence], engine: EmbeddingEngine | None
+) -> dict[int, NDArray[np.float32]]:
     """Vectors of the sentences' rows: those of the library, and new ones where it has none yet."""
     if engine is None:
         return {}
-    rows = store.evidence(video, kinds=_SENTENCES)
+    rows = [row for row in evidence if row.kind in _SENTENCES]
     found = store.vectors_of(engine.model, [row.id for row in rows])
     missing = [row.id for row in rows if row.id not in found and row.text.strip()]
     if missing:
