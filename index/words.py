@@ -46,15 +46,11 @@ def words(text: str) -> list[str]:
 
 def stems(found: Sequence[str]) -> list[str]:
     """What full-text search makes of single words."""
-    return [next(iter(parts), word) for word, parts in zip(found, _tokens(found), strict=True)]
+    return [next(iter(parts), word) for word, parts in zip(found, tokens(found), strict=True)]
 
 
-def tokens(text: str) -> list[str]:
-    """What full-text search makes of a text: its words, in order, cut down to stems."""
-    return _tokens([searchable(clean(text))])[0]
-
-
-def _tokens(texts: Sequence[str]) -> list[list[str]]:
+def tokens(texts: Sequence[str]) -> list[list[str]]:
+    """What full-text search makes of searchable texts: the words of each, in order, cut down to stems."""
     with closing(sqlite3.connect(":memory:")) as memory:
         memory.execute(f'CREATE VIRTUAL TABLE one USING fts5(word, tokenize="{TOKENIZER}")')
         memory.execute("CREATE VIRTUAL TABLE stem USING fts5vocab('one', 'instance')")

@@ -218,11 +218,13 @@ class Catalogue:
 
     def counts(self) -> dict[int, int]:
         """How many rows each video has."""
-        videos, counts = np.unique(
-            _together([part.columns.videos[part.places(part.ids)].astype(np.int64) for part in self.parts]),
-            return_counts=True,
-        )
-        return dict(zip(videos.tolist(), counts.tolist(), strict=True))
+        counts = np.zeros(0, np.int64)
+        for part in self.parts:
+            videos = part.columns.videos if part.gone is None else part.columns.videos[~part.gone]
+            more = np.bincount(videos, minlength=len(counts))
+            more[: len(counts)] += counts
+            counts = more
+        return {int(video): int(counts[video]) for video in np.flatnonzero(counts)}
 
     def of_videos(self, videos: Iterable[int]) -> Ids:
         """The ids of the rows of some videos, ascending."""

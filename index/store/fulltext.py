@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,11 @@ from vagent.index.words import clean, searchable, tokens
 
 # Of one connection alone: a view of the index that takes no room, not even in a library that may not be written.
 _PLACES = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.evidence_places USING fts5vocab('main', 'evidence_fts', 'instance')"
+_NEW = 500  # rows with a word that are read for it after others were; of more, all are looked up again
 _K1, _B, _LEAST = 1.2, 0.75, 1e-6  # of BM25, as SQLite has them
+
+Places: TypeAlias = tuple[Ids, NDArray[np.int32]]
+"""The rows that hold a word, ascending, and how often each does."""
 
 
 class FullText(KnownRows):
@@ -58,16 +63,11 @@ class FullText(KnownRows):
         return self._read(lambda row: str(row[0]), sql, (to_json([clean(stem) for stem in stems]),))
 
     def _posting(self, word: str, kept: Posting | None, known: Catalogue | None) -> Posting:
-        """A word's rows and scores, from what was kept of an earlier state where no row with the word has come."""
-        if known is None:
+        """A word's rows and scores; of what was kept of an earlier state only what has changed is looked up."""
+        parts = tokens([searchable(clean(word))])[0] if known is not None else []
+        if known is None or len(parts) != 1:
             return self._scored(word)
-        if kept is None or kept.counts is None or self._stands_beyond(kept.last, word):
-            parts = tokens(word)
-            if len(parts) != 1:
-                return self._scored(word)
-            ids, counts = self._places(parts[0])
-        else:
-            ids, counts = kept.ids, kept.counts
+        ids, counts = self._places(parts[0]) if kept is None else self._places_after(word, parts[0], kept)
         lengths = known.words_of(ids)
         if lengths.min(initial=0) < 0:
             there = np.flatnonzero(lengths >= 0)
@@ -81,7 +81,7 @@ class FullText(KnownRows):
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
         return Posting(ids, np.fromiter((row[1] for row in rows), np.float64, len(rows)))
 
-    def _places(self, token: str) -> tuple[Ids, NDArray[np.int32]]:
+    def _places(self, token: str) -> Places:
         """The rows that hold a word as full-text search has it, ascending, and how often each does.
 
         SQLite joins the numbers in one text: to hand over each by itself would take three times as long.
@@ -91,10 +91,17 @@ class FullText(KnownRows):
         ids, counts = np.unique(np.fromstring(joined or "", np.int64, sep=","), return_counts=True)
         return ids, counts.astype(np.int32)
 
-    def _stands_beyond(self, last: int, word: str) -> bool:
-        """Whether a row with a higher id holds a word."""
-        sql = "SELECT 1 FROM evidence_fts WHERE evidence_fts MATCH ? AND rowid > ? LIMIT 1"
-        return bool(self._rows(sql, (_phrase(word), last)))
+    def _places_after(self, word: str, token: str, kept: Posting) -> Places:
+        """What was kept of a word, and the rows that came later; their words are counted where they are few."""
+        sql = "SELECT rowid FROM evidence_fts WHERE evidence_fts MATCH ? AND rowid > ? ORDER BY rowid LIMIT ?"
+        new = [number for (number,) in self._rows(sql, (_phrase(word), kept.last, _NEW + 1))]
+        if kept.counts is None or len(new) > _NEW:
+            return self._places(token)
+        sql = "SELECT id, words FROM evidence WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        rows = self._rows(sql, (to_json(new),))
+        counts = [found.count(token) for found in tokens([text for _, text in rows])]
+        ids = np.array([number for number, _ in rows], np.int64)
+        return np.concatenate([kept.ids, ids]), np.concatenate([kept.counts, np.array(counts, np.int32)])
 
 
 def _bm25(counts: NDArray[np.int32], lengths: NDArray[np.int64], known: Catalogue) -> Scores:

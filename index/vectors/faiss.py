@@ -164,10 +164,8 @@ class FaissVectors:
             ]
 
     def _chosen_lists(self, query: Vectors, chosen: Filter | None) -> NDArray[np.int64]:
-        """The lists to look into for each query, -1 for those that are known to hold nothing that is allowed.
-
-        With a filter as many as hold as many allowed vectors as a search without one looks at; all, where few vectors
-        are allowed.
+        """The lists to look into for each query, -1 for those that are known to hold nothing that is allowed: with a
+        filter as many as hold as many allowed vectors as a search without one looks at; all, where few are allowed.
         """
         order = self._lists.order(query)
         number, probes = order.shape[1], self._lists.probes
