@@ -67,6 +67,7 @@ class MediaSettings(_Section):
 
     sample_fps: Annotated[float, Field(gt=0, le=60)]
     decode: Literal["all", "reference"]
+    hwaccel: Literal["off", "auto", "cuda", "videotoolbox", "d3d11va", "vaapi", "qsv"]
     image_width: Annotated[int, Field(ge=64)]
     picture_width: Annotated[int, Field(ge=64)]
     picture_quality: Annotated[int, Field(ge=10, le=100)]

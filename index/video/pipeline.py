@@ -28,6 +28,7 @@ from vagent.index.video.spending import Cost
 from vagent.index.video.visual import embed_pictures
 from vagent.tools.engines import Engines
 from vagent.tools.media import Frame, Gap, Item, MediaInfo, Track
+from vagent.tools.media.hardware import Decoder, chosen
 from vagent.tools.media.reader import read
 from vagent.tools.speech import RATE
 from vagent.tools.subtitles import Found
@@ -211,7 +212,13 @@ class VideoIndexer:
 
     def _items(self, video: Track | None, audio: Track | None, start: float) -> Iterator[Item]:
         """What the file holds from ``start`` on."""
-        return read(self._job.info, self._job.settings, video=video, audio=audio, start=start)
+        job = self._job
+        decoder = chosen(job.info, video, job.settings.media.hwaccel) if video is not None else Decoder()
+        if decoder.notice is not None:
+            job.notices.append(decoder.notice)
+        if decoder.device is not None:
+            job.used["decoding"] = decoder.device
+        return read(job.info, job.settings, video=video, audio=audio, start=start, device=decoder.device)
 
     def _tell_of_failures(self) -> None:
         for start, end, why in self._job.detail("speech").get("failed", ()):
@@ -256,10 +263,11 @@ class _Clock:
         self._frame: float | None = None
 
     def see(self, item: Item) -> None:
-        """Note an item; a frame lasts as long as the one before it did."""
+        """Note an item; a frame lasts as long as the one before it did, and no longer than the file says."""
         self.seen = True
         if isinstance(item, Frame):
             lasted = 0.0 if self._frame is None else min(max(item.time - self._frame, 0.0), _HEADER_SLACK)
+            lasted = min(lasted, item.lasts or lasted)
             self._frame = item.time
             self.end = max(self.end, item.time + lasted)
         elif not isinstance(item, Gap):

@@ -12,6 +12,7 @@ from typing import Any
 from vagent import __version__, _models, configs
 from vagent.errors import EngineUnavailable
 from vagent.tools.engines import SENSES, Sense, choose
+from vagent.tools.media import hardware
 from vagent.tools.weights import hub
 
 _BETTER: dict[Sense, str] = {
@@ -30,6 +31,7 @@ def examine(settings: configs.Settings) -> dict[str, Any]:
         "library": str(settings.library_dir),
         "hub": _hub(settings),
         "faiss": _faiss(),
+        "decoding": hardware.told(settings.media.hwaccel),
         "machine": _models.recommended(settings),
         "senses": [_sense(sense, settings) for sense in SENSES],
         "problems": list(_problems(settings)),

@@ -287,6 +287,7 @@ def doctor(findings: Mapping[str, Any]) -> str:
     lines.append(f"library   {safe(findings['library'])}")
     lines.append(f"hub       {findings['hub']}")
     lines.append(f"faiss     {findings['faiss']}")
+    lines.append(f"decoding  {findings['decoding']}")
     lines.append(f"models    {_machine(findings['machine'])}; vagent models pull")
     lines += ["", "Each sense and the engine it takes:"]
     for sense in findings["senses"]:

@@ -196,6 +196,7 @@ def test_doctor_names_an_engine_for_every_sense(run: Run, monkeypatch: pytest.Mo
     assert senses["videollm"]["engine"] == "off"
     assert any("film.srt" in line for line in senses["speech"]["better"])
     assert "faiss-gpu" in found["faiss"]
+    assert "media.hwaccel: off; decoded in software" in found["decoding"]
     assert "Each sense and the engine it takes" in run("doctor").out
 
 

@@ -96,12 +96,14 @@ class Frame:
         signature: uint8, 3 x h x w (about 90 x 160): the Y, U and V planes thinned out, for shot detection.
         image: uint8, height x width x 3, BGR, upright and with square pixels; None when this frame is not a sample.
         key: the file marks it as decodable by itself.
+        lasts: seconds for which the file says that it is shown, or None.
     """
 
     time: float
     signature: NDArray[np.uint8]
     image: NDArray[np.uint8] | None
     key: bool
+    lasts: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

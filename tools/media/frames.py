@@ -18,6 +18,7 @@ Image = NDArray[np.uint8]
 
 _SIGNATURE_WIDTH = 160
 _MATRIX_INTS = 9
+_PAIRED = frozenset({"nv12", "p010le", "p016le"})  # U and V in one plane, as graphics cards give pictures back
 
 
 class Pictures:
@@ -186,49 +187,56 @@ def _field_graph(width: int, height: int, form: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """How to thin out the planes of one pixel format and size: for each plane its height and which rows and columns to
-    take; and the size of what comes out."""
+    """How to thin out one pixel format and size: for Y, U and V each the number of the plane, its height and which rows
+    and columns to take; the size of what comes out; and by how many bits values are longer than 8."""
 
-    planes: tuple[tuple[int, slice, slice], ...]
+    parts: tuple[tuple[int, int, slice, slice], ...]
     height: int
     width: int
-    bits: int
+    wide: bool
+    shift: int
 
 
 def _grid(frame: VideoFrame) -> _Grid | None:
     """None where the format is not plain planar YUV, or a plane does not fit the step."""
     form = frame.format
-    if not form.is_planar or form.is_rgb or form.is_big_endian or len(frame.planes) < 3 or len(form.components) < 3:
+    paired = form.name in _PAIRED
+    if not form.is_planar or form.is_rgb or form.is_big_endian or len(form.components) < 3:
+        return None
+    if len(frame.planes) != 2 if paired else len(frame.planes) < 3:
         return None
     step = max(2, round(frame.width / (2 * _SIGNATURE_WIDTH)) * 2)
     bits = form.components[0].bits
-    planes, heights, widths = [], [], []
+    parts, heights, widths = [], [], []
     for number in range(3):
-        plane = frame.planes[number]
+        index, times, first = (1, 2, number - 1) if paired and number else (number, 1, 0)
+        plane = frame.planes[index]
         share_x, share_y = _share(frame.width, plane.width), _share(frame.height, plane.height)
         if step % share_x or step % share_y or bits > 16:
             return None
         across, down = step // share_x, step // share_y
-        rows, columns = slice(down // 2, plane.height, down), slice(across // 2, plane.width, across)
-        planes.append((plane.height, rows, columns))
+        rows = slice(down // 2, plane.height, down)
+        columns = slice(across // 2 * times + first, plane.width * times, across * times)
+        parts.append((index, plane.height, rows, columns))
         heights.append(len(range(plane.height)[rows]))
-        widths.append(len(range(plane.width)[columns]))
+        widths.append(len(range(plane.width * times)[columns]))
     height, width = min(heights), min(widths)
-    return _Grid(tuple(planes), height, width, bits) if height and width else None
+    shift = 8 if paired and bits > 8 else bits - 8  # paired planes have their values in the upper bits
+    return _Grid(tuple(parts), height, width, bits > 8, shift) if height and width else None
 
 
 def _strided(frame: VideoFrame, grid: _Grid) -> NDArray[np.uint8] | None:
     """Every so many pixels of each plane: many times cheaper than scaling. None where the rows are stored backwards."""
     thinned = np.empty((3, grid.height, grid.width), dtype=np.uint8)
     planes: Any = frame.planes
-    for number, (height, rows, columns) in enumerate(grid.planes):
-        line = planes[number].line_size
+    for number, (index, height, rows, columns) in enumerate(grid.parts):
+        line = planes[index].line_size
         if line <= 0:
             return None
-        stored: NDArray[Any] = np.frombuffer(planes[number], dtype=np.uint8, count=height * line).reshape(height, line)
-        values = stored if grid.bits == 8 else stored.view(np.uint16)
+        stored: NDArray[Any] = np.frombuffer(planes[index], dtype=np.uint8, count=height * line).reshape(height, line)
+        values = stored.view(np.uint16) if grid.wide else stored
         thin = values[rows, columns][: grid.height, : grid.width]
-        thinned[number] = thin if grid.bits == 8 else thin >> (grid.bits - 8)
+        thinned[number] = thin >> grid.shift if grid.wide else thin
     return thinned
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vagent.errors import MediaError, SourceError
+from vagent.errors import EngineUnavailable, MediaError, SourceError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -55,25 +55,37 @@ def check(path: Path) -> int:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def opened(path: Path, device: str | None = None) -> Iterator[InputContainer]:
     """The file as a PyAV container, closed afterwards. FFmpeg's own messages stay off, as PyAV has them by default.
+
+    Args:
+        device: way to the card that decodes its pictures (``hardware.DEVICES``); None: the processor does.
 
     Raises:
         SourceError: see ``check``.
         MediaError: FFmpeg does not know it as video or audio.
+        EngineUnavailable: the device cannot be opened, or decodes nothing in this file.
     """
     check(path)
     import av
+    from av.codec.hwaccel import HWAccel
     from av.error import FFmpegError
 
     try:
+        # Without falling back: what decodes is chosen by us, and told.
+        card = HWAccel(device_type=device, allow_software_fallback=False) if device is not None else None
         # "file:" keeps a name such as "a:b.mp4" from being read as a protocol.
         container = av.open(
             "file:" + os.path.abspath(path),  # noqa: PTH100 - Path.absolute() keeps "..", and a path may hold links
+            hwaccel=card,
             metadata_errors="replace",
             container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
         )
-    except (FFmpegError, ValueError, OSError) as error:
+    except (FFmpegError, ValueError, OSError, RuntimeError) as error:
+        if device is not None:
+            raise EngineUnavailable(
+                "no pictures can be decoded on the device", device, hint="set media.hwaccel to off"
+            ) from error
         raise MediaError("not a video or audio file", str(path), hint=_HINT) from error
     with container:
         yield container
@@ -82,7 +94,8 @@ def opened(path: Path) -> Iterator[InputContainer]:
 def prepare(stream: Any, threads: int) -> None:
     """Decoder options for one stream: ``threads`` processor threads (0: as many as there are), bounded pictures."""
     context = stream.codec_context
-    context.thread_count = threads
+    # A card decodes picture after picture; more threads would only hold more of its memory.
+    context.thread_count = 1 if context.type == "video" and context.is_hwaccel else threads
     if context.type == "video":
         context.thread_type = "AUTO"
         context.options = {**context.options, "max_pixels": _MAX_PIXELS}

@@ -36,9 +36,10 @@ class Packets:
         resumed: by track number, the time of the first packet behind the last stretch of bytes that gave none.
     """
 
-    def __init__(self, info: MediaInfo, tracks: list[Track], threads: int) -> None:
+    def __init__(self, info: MediaInfo, tracks: list[Track], threads: int, device: str | None = None) -> None:
         self._info = info
         self._threads = threads
+        self._device = device
         self._numbers = [t.index for t in tracks]
         self._video = next((t.index for t in tracks if t.kind == "video"), None)
         self._skip: dict[int, int] = {}
@@ -52,7 +53,7 @@ class Packets:
         self._behind: set[int] = set()  # tracks that have had no packet since bytes were skipped
 
     def __enter__(self) -> Packets:
-        self.container: InputContainer = self._stack.enter_context(opened(self._info.path))
+        self.container: InputContainer = self._stack.enter_context(opened(self._info.path, self._device))
         self._sequential = any(form in self._info.container for form in _SEQUENTIAL)
         self.streams: dict[int, Any] = {
             n: self.container.streams[n] for n in self._numbers if n < len(self.container.streams)

@@ -30,7 +30,13 @@ _REFERENCE = frozenset({"h264", "hevc", "av1"})  # decoders that know which fram
 
 
 def read(
-    info: MediaInfo, settings: Settings, *, video: Track | None, audio: Track | None, start: float = 0.0
+    info: MediaInfo,
+    settings: Settings,
+    *,
+    video: Track | None,
+    audio: Track | None,
+    start: float = 0.0,
+    device: str | None = None,
 ) -> Iterator[Item]:
     """Everything from ``start`` on, in one pass over the file and in its order.
 
@@ -39,14 +45,18 @@ def read(
     ``image_width`` wide. Sound comes in blocks of a few seconds that follow one another without a hole.
     A read that starts later gives the same pictures, times and samples as the tail of a full read.
 
+    Args:
+        device: the card that decodes pictures, as ``hardware.chosen`` found it; None: the processor does.
+
     Raises:
+        EngineUnavailable: the device cannot be opened any more.
         SourceError: the file is gone, or may not be read.
         MediaError: it is not media any more. Damage inside the file is a ``Gap``, never an error.
     """
     tracks = [t for t in (video, audio) if t is not None]
     if not tracks:
         return
-    with Packets(info, tracks, settings.cores) as packets:
+    with Packets(info, tracks, settings.cores, device) as packets:
         packets.begin(start)
         sight = _Sight(info, settings, packets, video, start) if video and video.index in packets.streams else None
         hearing = _Hearing(info, packets, audio, start) if audio and audio.index in packets.streams else None
@@ -153,7 +163,8 @@ class _Sight:
         self._skips = settings.media.decode == "reference" and track.codec in _REFERENCE
         self._level: Skip | None = None
         context = self._stream.codec_context
-        self._skipper = Skipper(context.name, context.extradata, self._base)
+        # Cards leave out pictures that no other needs, and are not asked for more.
+        self._skipper = Skipper("" if context.is_hwaccel else context.name, context.extradata, self._base)
         self._resumed: float | None = None
         if self._skips:
             # The edges of blocks stay as they were stored: a fifth of the cost, and nothing that a small picture shows.
@@ -207,8 +218,8 @@ class _Sight:
             except MediaError:
                 self._broken += 1
                 continue
-            yield Frame(time, signature, image, frame.key_frame)
             lasts = frame.duration * self._base if frame.duration else 0.0
+            yield Frame(time, signature, image, frame.key_frame, lasts or None)
             self._shown = time + min(lasts, _GAP)
             self._broken = 0
 

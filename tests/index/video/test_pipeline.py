@@ -24,6 +24,7 @@ from vagent.index.stages.text import TextStage
 from vagent.index.store import Store
 from vagent.index.sync.marks import STAGE as MARK
 from vagent.tools.engines import Engines
+from vagent.tools.media.hardware import DEVICES, obstacle
 
 WORDS = ("HARBOUR", "LIGHTHOUSE", "MARKET SQUARE", "RAILWAY")  # each is on the screen for five seconds
 
@@ -273,6 +274,16 @@ def test_a_truncated_file_is_indexed_as_far_as_it_goes(film: Path, tmp_path: Pat
         assert 5 < report.video.duration < 19
         assert report.video.gaps
         assert any("nothing decodes from" in notice for notice in report.notices)
+
+
+def test_a_card_that_cannot_be_used_is_told_and_the_film_is_indexed_all_the_same(film: Path, tmp_path: Path) -> None:
+    device = next(device for device in DEVICES if obstacle(device) is not None)
+    with library(tmp_path, media={"hwaccel": device}, engines={"speech": "off", "text": "off"}) as opened:
+        (report,) = opened.add(film)
+        assert report.error is None
+        assert [notice for notice in report.notices if f"media.hwaccel: {device} cannot decode it" in notice]
+        assert "decoding" not in report.engines
+        assert len(opened.shots(report.video.id)) == len(WORDS)  # type: ignore[union-attr]
 
 
 def test_one_bad_file_does_not_stop_the_others(film: Path, tmp_path: Path) -> None:
