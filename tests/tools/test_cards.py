@@ -16,8 +16,7 @@ pytest.importorskip("transformers", reason="transformers is not installed")
 
 import torch
 
-from tests.models import objects, sounds, visual
-from tests.models import videollm as seeing
+from tests.models import objects, sounds, videollm, visual
 from vagent.configs import Settings, load
 from vagent.index.batch import shares
 from vagent.tools import checkpoints, device
@@ -48,7 +47,7 @@ def workers(tmp_path: Path) -> Sequence[Settings]:
         "objects": {"model": str(objects.folder("rt_detr_v2"))},
         "visual": {"model": str(visual.folder("siglip"))},
         "sounds": {"model": str(sounds.random_ast(tmp_path / "ast", labels=("Speech", "Music")))},
-        "videollm": {"model": str(seeing.folder("qwen3_vl"))},
+        "videollm": {"model": str(videollm.folder("qwen3_vl"))},
     }
     return shares.shares(load({"threads": 4, **models}, env={}), files=10)
 
@@ -58,7 +57,7 @@ def test_each_worker_has_a_card_of_its_own(workers: Sequence[Settings]) -> None:
 
 
 def test_a_language_model_is_not_spread_over_the_others_cards(workers: Sequence[Settings]) -> None:
-    folder = seeing.folder("qwen3_vl")
+    folder = videollm.folder("qwen3_vl")
     for number, worker in enumerate(workers):
         place = checkpoints.place(folder, KIND, worker)
         assert (place.where, place.number) == (torch.device("cuda", number), torch.bfloat16)
@@ -76,12 +75,18 @@ def test_models_of_pictures_and_sounds_go_to_it(workers: Sequence[Settings], mon
     half, single = torch.float16, torch.float32
     for worker in workers:
         moved.clear()
-        engine = TransformersObjects(worker)
-        engine._known.load()
-        assert engine._known._half == half
-        TransformersVisual(worker)._load()
-        AST(worker)._load()
+        finding, seeing, hearing = TransformersObjects(worker), TransformersVisual(worker), AST(worker)
+        finding._known.load()
+        assert finding._known._half == half
+        seeing._load()
+        hearing._load()
         assert moved == [(worker.device, single), (worker.device, half), (worker.device, half)]
+        freed: list[str] = []
+        monkeypatch.setattr(device, "release", lambda where, freed=freed: freed.append(str(where)))
+        for engine in (finding, seeing, hearing):
+            engine.close()
+            engine.close()
+        assert freed == [worker.device] * 3
 
 
 def test_speech_goes_to_it(workers: Sequence[Settings], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,11 @@ def test_two_threads_load_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.join()
     assert len(loads) == 1
     assert all(np.array_equal(one, found[0]) for one in found)
+    freed: list[str] = []
+    monkeypatch.setattr(device, "release", lambda where: freed.append(str(where)))
     engine.close()
+    engine.close()
+    assert freed == ["cpu"]
     engine.embed(TEXTS[:1])
     assert len(loads) == 2
 

@@ -88,7 +88,9 @@ class SentenceModel:
     def close(self) -> None:
         """Let go of the model."""
         with self._load_lock, self._lock:
-            self._loaded = None
+            if self._loaded is not None:
+                self._loaded = None
+                device.release(device.device(self._settings))
 
     def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> Vectors:
         if not texts:

@@ -98,7 +98,9 @@ class Tagger(ABC):
     def close(self) -> None:
         """Let go of the model; the next call loads it anew."""
         with self._lock:
-            self._loaded = None
+            if self._loaded is not None:
+                self._loaded = None
+                device.release(device.device(self._settings))
 
     @abstractmethod
     def _judge(self, loaded: Any, waves: Sequence[NDArray[np.float32]]) -> Sequence[Mapping[str, float]]:

@@ -103,7 +103,9 @@ class TransformersVisual:
     def close(self) -> None:
         """Let go of the model."""
         with self._load_lock, self._lock:
-            self._loaded = None
+            if self._loaded is not None:
+                self._loaded = None
+                device.release(device.device(self._settings))
 
     def _batched(self, encode: Callable[[list[Any]], Any], items: list[Any]) -> Vectors:
         """All items in batches; where the memory does not hold one, in smaller ones."""
