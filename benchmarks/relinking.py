@@ -226,7 +226,7 @@ def encoded(source: Path, target: Path) -> Path:
         sound: Any = after.add_stream("libopus", rate=48_000) if audio else None
         streams = [old, *([before.streams[audio.index]] if audio else [])]
         last = -1
-        for frame in _frames(before, streams, info.offset):
+        for frame in decoded(before, streams, info.offset):
             if isinstance(frame, av.AudioFrame):
                 for packet in sound.encode(frame):
                     after.mux(packet)
@@ -240,7 +240,7 @@ def encoded(source: Path, target: Path) -> Path:
     return target
 
 
-def _frames(container: Any, streams: Sequence[Any], offset: float) -> Iterator[Any]:
+def decoded(container: Any, streams: Sequence[Any], offset: float) -> Iterator[Any]:
     """What decodes, with times from the file's beginning: pictures in milliseconds, sound in samples."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000)
     heard: int | None = None
