@@ -13,7 +13,7 @@ from PIL import ImageDraw, ImageFont
 
 from vagent.configs import Settings
 from vagent.tools.engines import Status
-from vagent.tools.text import Box, Image, Region, TextLine
+from vagent.tools.text import Box, Image, Places, Region, TextLine
 from vagent.tools.text.moments import Moments
 from vagent.tools.text.spans import TextSpan, fold
 from vagent.tools.text.tracks import TextReader
@@ -62,6 +62,7 @@ class ScriptedEngine:
         self.frames: list[tuple[TextLine, ...]] = []
         self.readings = {text: list(given) for text, given in (readings or {}).items()}
         self.detected: list[bool] = []
+        self.asked: list[Places | None] = []
         self.recognised: list[str] = []
 
     @classmethod
@@ -81,8 +82,9 @@ class ScriptedEngine:
         self.frames.append(tuple(lines if found is None else found))
         return picture
 
-    def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:
+    def detect(self, image: Image, *, fine: bool = False, where: Places | None = None) -> Sequence[Region]:
         self.detected.append(fine)
+        self.asked.append(where)
         return [Region.upright(line.box) for line in self._lines(image)]
 
     def recognise(self, image: Image, regions: Sequence[Region]) -> Sequence[Sequence[TextLine]]:

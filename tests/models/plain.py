@@ -67,7 +67,7 @@ class Text(Plain):
 
     sense = "text"
 
-    def detect(self, image: np.ndarray, *, fine: bool = False) -> list[Region]:
+    def detect(self, image: np.ndarray, *, fine: bool = False, where: np.ndarray | None = None) -> list[Region]:
         return [Region.upright((0.0, 0.0, 0.2, 0.2))]
 
     def recognise(self, image: np.ndarray, regions: Sequence[Region]) -> list[list[TextLine]]:

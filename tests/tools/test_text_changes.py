@@ -7,7 +7,7 @@ import pytest
 
 from tests.text_pictures import page, signature
 from vagent.tools.text import Box
-from vagent.tools.text.gate import FrameGate, patch, still
+from vagent.tools.text.gate import FrameGate, news, patch, shrunk, still
 from vagent.tools.text.moments import Moments
 
 NAME, WORD = ("Software Engineer", (60, 250), 32), ("Lantern", (60, 250), 32)
@@ -36,6 +36,40 @@ class TestGate:
         gate.changed(EMPTY)
         gate.reset()
         assert gate.changed(EMPTY)
+
+    def test_it_tells_where(self) -> None:
+        gate = FrameGate(9.0)
+        assert gate.changes(shrunk(EMPTY)).all()
+        rows, columns = np.nonzero(gate.changes(shrunk(page([NAME]))))
+        assert (rows.min(), rows.max(), columns.min(), columns.max()) == (13, 14, 3, 15)
+
+    def test_a_slow_change_beside_a_fast_one_adds_up_too(self) -> None:
+        gate = FrameGate(9.0)
+        gate.changed(EMPTY)
+        places = []
+        for n in range(1, 6):
+            frame = EMPTY.copy()
+            frame[:100, :200] += np.uint8(20 * n)
+            frame[200:300, 400:600] += np.uint8(3 * n)
+            places.append(gate.changes(shrunk(frame))[11, 22])
+        assert places == [False, False, True, False, False]
+
+
+class TestNews:
+    def test_what_changed_with_what_is_around_it(self) -> None:
+        blocks = np.zeros((18, 32), np.bool_)
+        blocks[5, 7] = True
+        found = news(blocks, [], [])
+        assert found.shape == (180, 320)
+        assert found.sum() == 30 * 30
+        assert found[40:70, 60:90].all()
+
+    def test_known_lines_are_none_and_wanted_places_are(self) -> None:
+        assert not news(None, [(0.0, 0.0, 1.0, 1.0)], []).any()
+        found = news(None, [(0.0, 0.0, 1.0, 0.5)], [(0.2, 0.1, 0.3, 0.2)])
+        assert found[90:].all()
+        assert found[:90].sum() == found[18:36, 64:96].sum() == 18 * 32
+        assert not news(np.zeros((18, 32), np.bool_), [], []).any()
 
 
 class TestPatch:

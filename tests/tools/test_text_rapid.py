@@ -15,6 +15,7 @@ from vagent.configs import load as load_settings
 from vagent.errors import EngineFailed
 from vagent.tools.text import Image, TextLine
 from vagent.tools.text import rapid as module
+from vagent.tools.text.detector import Detector
 from vagent.tools.text.moments import Moments
 from vagent.tools.text.rapid import RapidText
 from vagent.tools.text.tracks import TextReader
@@ -102,11 +103,11 @@ def test_two_threads_read_what_one_reads(engine: RapidText) -> None:
 
 
 def test_a_recogniser_that_breaks_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Image) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("out of memory")
 
     engine = RapidText(SETTINGS)
-    monkeypatch.setattr(engine, "_loaded", (broken, broken))
+    monkeypatch.setattr(Detector, "quads", broken)
     with pytest.raises(EngineFailed, match=r"text recognition broke.*out of memory.*text=off"):
         engine.detect(page([]))
 

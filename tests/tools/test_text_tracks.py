@@ -222,6 +222,40 @@ class TestWork:
         assert engine.detected == [False, True]
         assert engine.recognised == [title.text, first.text]
 
+    def test_known_lines_are_not_looked_for_but_what_changed_is(self) -> None:
+        engine = ScriptedEngine()
+        corner = line("tick", CORNER)
+        spans_of([[title], [title, corner], [title, corner]], engine)
+        first, second, finely = engine.asked
+        assert first is not None
+        assert second is not None
+        assert finely is not None
+        assert first.all()
+        left, top, right, bottom = (round(v * s) for v, s in zip(TITLE, (320, 180, 320, 180), strict=True))
+        assert not second[top:bottom, left:right].any()
+        assert second.mean() < 0.2
+        x, y = (CORNER[0] + CORNER[2]) / 2 * 320, (CORNER[1] + CORNER[3]) / 2 * 180
+        assert second[int(y), int(x)]
+        assert finely.mean() > 0.8
+        assert not finely[top:bottom, left:right].any()
+
+    def test_a_line_that_is_no_longer_as_it_was_is_looked_for_in_its_place(self) -> None:
+        engine = ScriptedEngine()
+        spans_of([[title], [line("Load course outline", TITLE)]], engine)
+        again = engine.asked[1]
+        assert again is not None
+        rows, columns = np.nonzero(again)
+        assert rows.min() <= TITLE[1] * 180
+        assert rows.max() >= TITLE[3] * 180 - 1
+        assert columns.max() >= TITLE[2] * 320 - 1
+
+    def test_a_line_that_is_not_sure_is_looked_at_again_where_nothing_changed(self) -> None:
+        engine = ScriptedEngine({title.text: [(title.text, 0.7)] * 3})
+        spans_of([[title], [title, line("tick", CORNER)]], engine)
+        again = engine.asked[1]
+        assert again is not None
+        assert again[round(0.5 * (TITLE[1] + TITLE[3]) * 180), round(0.5 * (TITLE[0] + TITLE[2]) * 320)]
+
     def test_a_scene_is_looked_at_now_and_then_where_that_is_enough(self) -> None:
         engine = ScriptedEngine()
         reader = TextReader(engine, SETTINGS.model_copy(update={"every": 4.0}), 1.0, moments := Moments())

@@ -1,7 +1,8 @@
 """On-screen text: lines read from single frames (one engine a file) and followed over time (``tracks``).
 
 ``layout`` orders and groups lines, ``likeness`` says when two readings are one text, ``gate`` tells what changed
-between two frames, ``moments`` finds between two samples when something appeared.
+between two frames, ``detector`` looks at a picture coarsely first, ``moments`` finds between two samples when something
+appeared.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ Image = NDArray[np.uint8]
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as parts of the picture's width and height, 0..1."""
+
+Places = NDArray[np.bool_]
+"""Which places of a picture are meant: True for those, rows x columns, of any size, laid over all of the picture."""
 
 Point = tuple[float, float]
 """x and y as parts of the picture's width and height, 0..1."""
@@ -56,8 +60,9 @@ class TextLine:
 class TextEngine(Engine, Protocol):
     """Reads the text in a picture in two steps, so that a line that is still there is not read twice."""
 
-    def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:
-        """Where lines of text are, in reading order; ``fine`` asks for small type too, at a higher cost.
+    def detect(self, image: Image, *, fine: bool = False, where: Places | None = None) -> Sequence[Region]:
+        """Where lines of text are, in reading order; ``fine`` asks for small type too, at a higher cost. Only what lies
+        in ``where`` is asked for: an engine may leave out the rest, and need not.
 
         Raises:
             EngineFailed: the detector broke.

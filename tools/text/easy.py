@@ -30,7 +30,7 @@ from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable, SettingsError, VagentError
 from vagent.tools import device
 from vagent.tools.engines import Status
-from vagent.tools.text import Image, Region, TextLine
+from vagent.tools.text import Image, Places, Region, TextLine
 from vagent.tools.text.layout import reading_order
 from vagent.tools.text.likeness import clean
 from vagent.tools.text.scripts import DETECTOR, Network, network
@@ -96,9 +96,9 @@ class EasyText:
             return Status(False, reason, "put them there, or let them be fetched: --engine text=easyocr")
         return Status(True, f"{wanted.name} is on this machine")
 
-    def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:
+    def detect(self, image: Image, *, fine: bool = False, where: Places | None = None) -> Sequence[Region]:
         """Where lines of text are, in reading order; small pictures are enlarged first, so that small type is found.
-        ``fine`` looks at twice the size, as far as the picture has it.
+        ``fine`` looks at twice the size, as far as the picture has it. What lies outside of ``where`` comes too.
 
         Raises:
             EngineUnavailable: the files are not here and cannot be fetched.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.tools.text import Box, Image
+from vagent.tools.text import Box, Image, Places
 
 _SIZE = 320, 180  # pixels of the small picture that frames are compared in
 _BLOCK = 10  # pixels of its blocks
@@ -39,13 +41,13 @@ class Patch:
 
 
 class FrameGate:
-    """Says whether a frame differs from the last one that was read.
+    """Says where a frame, small as ``shrunk`` makes it, differs from what was read last.
 
     Args:
         change: mean grey-level change of some block (a thirty-second of the picture's width) that counts.
 
     Attributes:
-        last: the frame that the next one is compared with, small and grey.
+        last: what the next frame is compared with: in each place the last frame that had changed there.
     """
 
     def __init__(self, change: float) -> None:
@@ -56,26 +58,62 @@ class FrameGate:
         """Forget the last frame: the next one counts as changed."""
         self.last = None
 
-    def changed(self, image: Image) -> bool:
-        """True for the first frame and for one that differs somewhere; that frame is then the one to compare with."""
+    def changes(self, frame: NDArray[np.uint8]) -> Places:
+        """Which blocks differ, all of them for the first frame; from now on these are compared with this frame."""
         import cv2
 
-        current = _small(image)
-        if self.last is not None and float(_blocks(cv2.absdiff(current, self.last)).max()) < self._change:
-            return False
-        self.last = current
-        return True
+        if self.last is None:
+            self.last = frame
+            return np.ones((_SIZE[1] // _BLOCK, _SIZE[0] // _BLOCK), np.bool_)
+        found: Places = _blocks(cv2.absdiff(frame, self.last)) >= self._change
+        if found.any():
+            self.last = np.where(spread(found), frame, self.last)
+        return found
 
-    def another(self, image: Image) -> bool:
+    def changed(self, image: Image) -> bool:
+        """True for the first picture and for one that differs somewhere; all of it is then what to compare with."""
+        frame = shrunk(image)
+        differs = bool(self.changes(frame).any())
+        self.last = frame if differs else self.last
+        return differs
+
+    def another(self, frame: NDArray[np.uint8]) -> bool:
         """True where a frame has little in common with the one to compare with: after a cut, or a fast pan."""
-        return self.last is None or _correlation(_small(image), self.last) < _ANOTHER
+        return self.last is None or _correlation(frame, self.last) < _ANOTHER
 
 
-def _small(image: Image) -> NDArray[np.uint8]:
+def shrunk(image: Image) -> NDArray[np.uint8]:
+    """The picture small and grey, as the gate compares it."""
     import cv2
 
     small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def spread(blocks: Places) -> Places:
+    """Blocks as the pixels of a small picture."""
+    return blocks.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)
+
+
+def news(changed: Places | None, known: Sequence[Box], wanted: Sequence[Box]) -> Places:
+    """Where a frame may show text that is not known yet.
+
+    Args:
+        changed: the blocks that changed; what is around them counts too. None: all may have.
+        known: lines that are as they were.
+        wanted: places that are to be looked at in any case.
+    """
+    import cv2
+
+    if changed is None:
+        found = np.ones((_SIZE[1], _SIZE[0]), np.bool_)
+    else:
+        found = spread(cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_))
+    for boxes, value in ((known, False), (wanted, True)):
+        for left, top, right, bottom in boxes:
+            rows = slice(int(top * _SIZE[1]), math.ceil(bottom * _SIZE[1]))
+            found[rows, int(left * _SIZE[0]) : math.ceil(right * _SIZE[0])] = value
+    return found
 
 
 def _blocks(small: NDArray[np.uint8]) -> NDArray[np.float64]:

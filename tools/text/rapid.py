@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -18,7 +18,8 @@ from vagent.configs import Settings
 from vagent.errors import EngineFailed
 from vagent.tools.denormals import as_zero
 from vagent.tools.engines import Status
-from vagent.tools.text import Image, Region, TextLine
+from vagent.tools.text import Image, Places, Region, TextLine
+from vagent.tools.text.detector import Detector
 from vagent.tools.text.easy import EasyText
 from vagent.tools.text.layout import reading_order
 from vagent.tools.text.likeness import alike, clean, letters
@@ -28,7 +29,6 @@ _MODELS = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
 _ROW = 48  # pixels of height that the recogniser reads
 _LONGEST_ROW = 3200  # pixels of width of one line, at most
 _CUBIC, _CUBIC_ROW = 1.5, 38  # small type is enlarged so many times, or to so many pixels of height, before _read
-_MOST_ENLARGED = 3.0  # times that a small picture is enlarged for the detector, at most
 _SURE = 0.98  # confidence from which a tall region is not suspected to hold two lines
 _TALL = 0.1  # part of the picture's height from which it is
 _UNSURE = 0.93  # confidence below which mirrored text is considered
@@ -42,7 +42,6 @@ _PARAMETERS = {
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # threads spin; several callers are faster than several threads
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     "Rec.rec_batch_num": 1,  # batches are padded to their widest line, which costs more than it saves
-    "Det.limit_type": "max",
 }
 
 
@@ -50,6 +49,12 @@ _PARAMETERS = {
 class _Reading:
     text: str
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    detector: Detector
+    recogniser: Any  # rapidocr.RapidOCR, without its detector
 
 
 _NOTHING = _Reading("", 0.0)
@@ -64,7 +69,7 @@ class RapidText:
     def __init__(self, settings: Settings) -> None:
         self._side = settings.text.detect_side
         self._lock = Lock()
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: _Loaded | None = None
         self.notices = _gaps(settings)
 
     @property
@@ -81,36 +86,25 @@ class RapidText:
             spec = find_spec(package)
             if spec is None:
                 return Status(False, f"{package} is not installed", f"pip install {package}")
-            if package == "rapidocr":
-                folders = [Path(f) / "models" for f in spec.submodule_search_locations or ()]
-                if not all(any((f / m).is_file() for f in folders) for m in _MODELS):
-                    return Status(False, "rapidocr lacks its bundled weights", "pip install --force-reinstall rapidocr")
+            if package == "rapidocr" and None in map(_weights, _MODELS):
+                return Status(False, "rapidocr lacks its bundled weights", "pip install --force-reinstall rapidocr")
         try:
             bundled = f"bundled with rapidocr {version('rapidocr')}"
         except PackageNotFoundError:
             return Status(False, "rapidocr's installation is damaged", "pip install --force-reinstall rapidocr")
         return _preferred(settings, bundled)
 
-    def detect(self, image: Image, *, fine: bool = False) -> Sequence[Region]:
+    def detect(self, image: Image, *, fine: bool = False, where: Places | None = None) -> Sequence[Region]:
         """Where lines of text are, in reading order; small pictures are enlarged first, so that small type is found.
         ``fine`` looks at twice the size, as far as the picture has it.
 
         Raises:
             EngineFailed: the detector broke.
         """
-        import cv2
-
         height, width = image.shape[:2]
         longest = max(height, width)
         side = max(self._side, min(longest, 2 * self._side)) if fine else self._side
-        scale = min(side / longest, _MOST_ENLARGED)
-        size = max(32, round(width * scale)), max(32, round(height * scale))
-        how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-        scaled = cv2.resize(image, size, interpolation=how)
-        found = self._call(0, scaled).boxes
-        if found is None:
-            return []
-        corners = np.clip(np.asarray(found, dtype=np.float64) / np.array(size), 0.0, 1.0)
+        corners = self._call(lambda loaded: loaded.detector.quads(image, side, where))
         regions = [Region(tuple((float(x), float(y)) for x, y in quad)) for quad in corners]  # type: ignore[arg-type]
         order = reading_order([r.box for r in regions], width / height)
         return [regions[i] for i in order]
@@ -172,34 +166,38 @@ class RapidText:
             return _NOTHING
         size = min(_LONGEST_ROW, max(8, round(width * _ROW / height))), _ROW
         how = cv2.INTER_AREA if height > _ROW else cv2.INTER_LINEAR
-        result = self._call(1, cv2.resize(np.ascontiguousarray(crop), size, interpolation=how))
+        row = cv2.resize(np.ascontiguousarray(crop), size, interpolation=how)
+        result = self._call(lambda loaded: loaded.recogniser(row))
         if not result.txts:
             return _NOTHING
         text = _spaced(result.txts[0], _columns(result))
         return _Reading(clean(text), float(result.scores[0]))
 
-    def _call(self, which: int, image: Image) -> Any:
+    def _call(self, work: Callable[[_Loaded], Any]) -> Any:
         try:
-            engine = self._load()[which]
+            loaded = self._load()
             with as_zero():
-                return engine(image)
+                return work(loaded)
         except Exception as error:
             raise EngineFailed(
                 "text recognition broke", f"{type(error).__name__}: {error}", hint="leave it out: --engine text=off"
             ) from error
 
-    def _load(self) -> tuple[Any, Any]:
-        """Detector and recogniser, each an instance of its own: one instance would carry state between calls."""
+    def _load(self) -> _Loaded:
         with self._lock:
             if self._loaded is None:
                 from rapidocr import RapidOCR
 
-                sides = {"Det.limit_side_len": max(2 * self._side, 64)}  # pictures come in the right size from here
-                self._loaded = (
-                    RapidOCR(params={**_PARAMETERS, **sides, "Global.use_rec": False}),
-                    RapidOCR(params={**_PARAMETERS, "Global.use_det": False, "Global.return_word_box": True}),
-                )
+                recogniser = RapidOCR(params={**_PARAMETERS, "Global.use_det": False, "Global.return_word_box": True})
+                self._loaded = _Loaded(Detector(_weights(_MODELS[0]) or Path(_MODELS[0])), recogniser)
             return self._loaded
+
+
+def _weights(name: str) -> Path | None:
+    """The file of this name in RapidOCR's package; None where it is not there."""
+    spec = find_spec("rapidocr")
+    found = [Path(f) / "models" / name for f in (spec.submodule_search_locations or ())] if spec else []
+    return next((path for path in found if path.is_file()), None)
 
 
 def _preferred(settings: Settings, bundled: str) -> Status:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vagent.configs import TextSettings
 from vagent.errors import LibraryError
-from vagent.tools.text import Box, Image, TextEngine, TextLine
-from vagent.tools.text.gate import FrameGate, patch, still
+from vagent.tools.text import Box, Image, Places, TextEngine, TextLine
+from vagent.tools.text.gate import FrameGate, news, patch, shrunk, still
 from vagent.tools.text.layout import apart, blocks, inside, overlap, reading_order
 from vagent.tools.text.likeness import alike, grew, grew_inside_word, key, letters
 from vagent.tools.text.lines import LineTrack, pack, pack_picture, unpack, unpack_picture
@@ -117,14 +120,18 @@ class TextReader:
         Raises:
             EngineFailed: the engine broke.
         """
-        if self._last is not None and (time <= self._last or self._soon(time, self._last, image)):
+        if self._last is not None and time <= self._last:
+            return []
+        small = shrunk(image)
+        if self._last is not None and self._soon(time, self._last, small):
             return []
         self._aspect = image.shape[1] / image.shape[0]
-        changed = self._gate.changed(image)
+        changes = self._gate.changes(small)
+        changed = bool(changes.any())
         if changed or not self._fine:
             # A picture that stands still, a slide or a card, is worth a second, finer look, and so is a long scene.
             fine = not changed or time - self._last_fine >= _FINE_EVERY
-            self._look(time, image, fine=fine)
+            self._look(time, image, None if fine else changes)
             self._fine = fine
             self._last_fine = time if fine else self._last_fine
         else:
@@ -136,9 +143,9 @@ class TextReader:
         self._last = time
         return self._settled(time)
 
-    def _soon(self, time: float, last: float, image: Image) -> bool:
+    def _soon(self, time: float, last: float, small: NDArray[np.uint8]) -> bool:
         """Whether a scene was looked at a moment ago: what came since then will still be there the next time."""
-        return time - last < self._every and not self._gate.another(image)
+        return time - last < self._every and not self._gate.another(small)
 
     def finish(self, time: float) -> list[TextSpan]:
         """Close everything at ``time`` seconds; the reader is then as new."""
@@ -153,15 +160,18 @@ class TextReader:
         self._last, self._fine, self._last_fine = None, False, 0.0
         return spans
 
-    def _look(self, time: float, image: Image, *, fine: bool) -> None:
-        """Read a frame that changed: keep the lines that are still there, recognise the rest."""
+    def _look(self, time: float, image: Image, changes: Places | None) -> None:
+        """Read a frame where it changed (None: all of it, finely): keep the lines that are still there, recognise the
+        rest.
+        """
         before = list(self._tracks)
         here = [t for t in before if still(t.patch, patch(image, t.box))]
         for track in here:
             track.samples += 1
             track.missed = None
         sure = [t for t in here if not self._wants_reading(t)]
-        found = self._engine.detect(image, fine=fine)
+        where = news(changes, [t.box for t in sure], [t.box for t in before if t not in sure])
+        found = self._engine.detect(image, fine=changes is None, where=where) if where.any() else ()
         regions = [r for r in found if not any(_is_it(r.box, t.box) for t in sure)]
         read = self._engine.recognise(image, regions)
         owned: list[LineTrack] = []

@@ -37,7 +37,7 @@ class Patient:
     def check(cls, settings):
         return Status(True, "always here")
 
-    def detect(self, image, *, fine=False):
+    def detect(self, image, *, fine=False, where=None):
         blue, green, red = image.reshape(-1, 3).mean(axis=0)
         if red > 150 > green:
             os.kill(os.getpid(), signal.SIGSEGV)

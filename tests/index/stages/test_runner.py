@@ -110,7 +110,7 @@ from threading import Event
 from vagent.cli import main
 from vagent.tools.text.rapid import RapidText
 
-def detect(self, image, *, fine=False):
+def detect(self, image, *, fine=False, where=None):
     print("busy", flush=True)
     Event().wait()
 
