@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from itertools import groupby, islice
 from typing import Any
 
 from vagent.index.records import Evidence
@@ -11,7 +11,8 @@ from vagent.index.stages.stage import Stage
 from vagent.index.video.job import Job
 from vagent.tools.media import Audio, Frame, Track
 from vagent.tools.text import TextEngine
-from vagent.tools.text.tracks import Moments, TextReader, TextSpan, fold_once
+from vagent.tools.text.spans import fold_once, in_order
+from vagent.tools.text.tracks import Moments, TextReader, TextSpan
 
 _BATCH = 100  # changes written at once
 
@@ -80,19 +81,31 @@ class TextStage(Stage):
             store.add_evidence([self._row(span) for span in spans])
             while self._fold(max(2.0, 1.5 / self.job.settings.media.sample_fps)):
                 pass
+            self._order()
             self.commit(end, [], done=True)
 
     def _fold(self, gap: float) -> bool:
         """Join what is one text, rewriting only rows that this changes; whether there were any."""
         store, changes = self.job.store, 0
-        rows = store.walk(self.job.video.id, "screen_text")
-        found = ((row.id, TextSpan.from_extra(row.span, row.text, row.confidence or 0.0, row.extra)) for row in rows)
-        changed = fold_once(found, gap)
+        changed = fold_once(self._written(), gap)
         while batch := list(islice(changed, _BATCH)):
             changes += len(batch)
             store.drop_evidence([number for number in batch if isinstance(number, int)])
             store.add_evidence([self._row(span) for span in batch if isinstance(span, TextSpan)])
         return changes > 0
+
+    def _order(self) -> None:
+        """Have what appeared in one moment stand there from the top down: by time, then by number."""
+        for _, together in groupby(self._written(), key=lambda one: one[1].span.start):
+            held = list(together)
+            spans = [span for _, span in held]
+            if (ordered := sorted(spans, key=in_order)) != spans:
+                self.job.store.drop_evidence([number for number, _ in held])
+                self.job.store.add_evidence([self._row(span) for span in ordered])
+
+    def _written(self) -> Iterator[tuple[int, TextSpan]]:
+        for row in self.job.store.walk(self.job.video.id, "screen_text"):
+            yield row.id, TextSpan.from_extra(row.span, row.text, row.confidence or 0.0, row.extra)
 
     def _clear_open(self) -> None:
         since = self.detail.pop("open", None)

@@ -82,11 +82,11 @@ def fold(spans: Iterable[TextSpan], gap: float = _GAP) -> list[TextSpan]:
     it was missed for at most ``gap`` seconds) becomes one span with its best reading, and a fragment of a longer
     reading that stands there at the same time is dropped. Folding what is folded changes nothing.
     """
-    found = sorted(spans, key=_in_order)
+    found = sorted(spans, key=in_order)
     while changes := list(fold_once(enumerate(found), gap)):
         gone = {change for change in changes if isinstance(change, int)}
         left = [span for number, span in enumerate(found) if number not in gone]
-        found = sorted([*left, *(change for change in changes if isinstance(change, TextSpan))], key=_in_order)
+        found = sorted([*left, *(change for change in changes if isinstance(change, TextSpan))], key=in_order)
     return found
 
 
@@ -98,7 +98,7 @@ def fold_once(spans: Iterable[tuple[int, TextSpan]], gap: float = _GAP) -> Itera
     """
     recent: list[tuple[int | None, TextSpan]] = []  # what a later span may still go on from; None: it has no number yet
     for _, together in groupby(spans, key=lambda one: one[1].span.start):
-        queue: deque[tuple[int | None, TextSpan]] = deque(sorted(together, key=lambda one: _in_order(one[1])))
+        queue: deque[tuple[int | None, TextSpan]] = deque(sorted(together, key=lambda one: in_order(one[1])))
         while queue:
             number, span = queue.popleft()
             yield from (r for n, r in recent if n is None and r.span.end + gap < span.span.start)
@@ -106,7 +106,7 @@ def fold_once(spans: Iterable[tuple[int, TextSpan]], gap: float = _GAP) -> Itera
             for at in reversed(range(len(recent))):
                 if (settled := _settled(recent[at][1], span, gap)) is not None:
                     yield from (n for n in (number, recent.pop(at)[0]) if n is not None)
-                    queue.extendleft((None, one) for one in sorted(settled, key=_in_order, reverse=True))
+                    queue.extendleft((None, one) for one in sorted(settled, key=in_order, reverse=True))
                     break
             else:
                 recent.append((number, span))
@@ -166,7 +166,8 @@ def _without_fragment(a: TextSpan, b: TextSpan) -> list[TextSpan] | None:
     return None
 
 
-def _in_order(span: TextSpan) -> tuple[float, Box, float, str]:
+def in_order(span: TextSpan) -> tuple[float, Box, float, str]:
+    """What spans are sorted by: when they begin, then from the top down."""
     return span.span.start, (span.box[1], span.box[0], span.box[3], span.box[2]), span.span.end, span.text
 
 

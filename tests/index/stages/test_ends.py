@@ -47,13 +47,15 @@ def slides(job: Job, end: float) -> None:
     """Four lines a slide, every other slide split by a checkpoint, and a name in the corner all the time."""
     rows = []
     for number in range(int(end / SLIDE)):
-        lines = [TextLine((0.1, 0.2 * i, 0.9, 0.2 * i + 0.1), f"line {i} of slide {number:05}", 0.9) for i in range(4)]
+        lines = [
+            TextLine((0.1, 0.2 * i + 0.1, 0.9, 0.2 * i + 0.2), f"line {i} of slide {number:05}", 0.9) for i in range(4)
+        ]
         begin = number * SLIDE
         halves = (
             [Span(begin, begin + 2), Span(begin + 2, begin + SLIDE)] if number % 2 else [Span(begin, begin + SLIDE)]
         )
         spans = [joined(half, lines) for half in halves]
-        spans.append(joined(Span(begin, begin + SLIDE), [TextLine((0.8, 0.9, 1.0, 1.0), "CHANNEL", 0.9)]))
+        spans.append(joined(Span(begin, begin + SLIDE), [TextLine((0.8, 0.0, 1.0, 0.08), "CHANNEL", 0.9)]))
         rows += [evidence(job, "screen_text", one.span, one.text, one.to_extra()) for one in spans]
     job.store.add_evidence(rows)
 
@@ -153,6 +155,9 @@ def test_a_name_that_stands_there_all_the_time_is_one_row(job: Job) -> None:
     (name,) = [row for row in rows if row.text == "CHANNEL"]
     assert name.span == Span(0.0, SHORT)
     assert [row.span.end - row.span.start for row in rows if row is not name] == [SLIDE] * int(SHORT / SLIDE)
-    # What nothing goes on from is left alone.
+    assert rows[0] == name  # above the slide that is there from the beginning too
+    # What nothing goes on from, and what stands in order, is left alone.
     kept = {row.id for row in rows}
-    assert {row.id for row in slides_before if row.text != "CHANNEL" and row.span.end - row.span.start == SLIDE} <= kept
+    whole = [row for row in slides_before if row.text != "CHANNEL" and row.span.end - row.span.start == SLIDE]
+    assert {row.id for row in whole[1:]} <= kept
+    assert whole[0].id not in kept
