@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.media_files import write_video
 from vagent import configs
-from vagent.tools.media import Frame, skipping
+from vagent.tools.media import Frame, Gap, skipping
 from vagent.tools.media.frames import Pictures
 from vagent.tools.media.h264 import Headers, Picture
 from vagent.tools.media.probe import pick, probe
@@ -99,6 +99,23 @@ class TestLeavingOut:
         path = film(tmp_path / f"a.{suffix}", ONE_REFERENCE)
         monkeypatch.setattr(skipping, "_PACKETS", 20)
         assert len(kept(path, settings)) == len(whole(path, "NONREF"))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_what_is_damaged_is_told_as_without(tmp_path, settings, suffix):
+    path = film(tmp_path / f"a.{suffix}", ONE_REFERENCE, count=240, gop=48)
+    data = bytearray(path.read_bytes())
+    first, last = int(len(data) * 0.35), int(len(data) * 0.6)
+    data[first:last] = bytes(last - first)
+    path.write_bytes(data)
+    info, told = probe(path), {}
+    for decode in ("all", "reference"):
+        media = settings.media.model_copy(update={"decode": decode})
+        items = read(info, settings.model_copy(update={"media": media}), video=pick(info, "video"), audio=None)
+        told[decode] = [item.span for item in items if isinstance(item, Gap)]
+    assert len(told["all"]) == len(told["reference"]) == 1
+    assert told["reference"][0].start == pytest.approx(told["all"][0].start, abs=0.2)
+    assert told["reference"][0].end == pytest.approx(told["all"][0].end, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ __all__ = ["frame_at", "frames_at", "jpeg", "read", "unjpeg"]
 _GAP = 0.5  # seconds without a picture or sound from which a gap is worth a note
 _EDGE = 1e-6  # seconds: times are rounded to microseconds
 _PENDING = 2000  # packets remembered that have not given a picture yet
+_LEFT_OUT = 32  # pictures on end that no other needs: encoders write 16 at most
 _FAR = 10.0  # seconds between two wanted frames from which a seek is cheaper than decoding on
 _REFERENCE = frozenset({"h264", "hevc", "av1"})  # decoders that know which frames no other needs
 
@@ -225,11 +226,11 @@ class _Sight:
 
     def _gap(self, time: float, reason: str) -> Iterator[Gap]:
         """A note when the file holds pictures between the last one and ``time`` that did not come out."""
-        lost = False
+        lost = 0
         while self._pending and self._pending[0] <= time + _EDGE:
-            lost |= self._shown + _EDGE < self._pending.popleft() < time - _EDGE
+            lost += self._shown + _EDGE < self._pending.popleft() < time - _EDGE
         skipped = self._shown < self._packets.resumed.get(self.track.index, 0.0) <= time + _GAP
-        if time - self._shown > _GAP and (self._broken or skipped or (lost and not self._skips)):
+        if time - self._shown > _GAP and (self._broken or skipped or lost > (_LEFT_OUT if self._skips else 0)):
             yield Gap(Span(self._shown, time), reason)
             self._shown = time
 
