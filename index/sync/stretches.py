@@ -31,7 +31,7 @@ class Known:
 
     Attributes:
         video: fingerprint of the video.
-        offset: seconds by which it is later in the new file, right to about half a second.
+        offset: seconds by which it is later in the new file, right to about a second.
         span: the stretch, in seconds of the new file.
     """
 
