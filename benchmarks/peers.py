@@ -39,6 +39,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import av
+
 from benchmarks.cinema import Film, make
 from benchmarks.indexing import indexed
 from benchmarks.recipes import RECIPES
@@ -146,14 +148,25 @@ def _recipe(name: str, film: Film, folder: Path, *, hear: bool) -> Row:
 
 
 def _scenes(command: str, detector: str, start: Row, film: Film, folder: Path) -> Row:
-    """PySceneDetect's own pass and its list of scenes, less what its start alone costs."""
+    """PySceneDetect's own pass and its list of scenes, less what its start alone costs.
+
+    It counts from the first picture, which may come later than the sound.
+    """
     arguments = [command, "-q", "-i", str(film.path), "-o", str(folder), f"detect-{detector}"]
     run = _started([*arguments, "list-scenes", "-q", "-s"])
     (file,) = folder.glob("*.csv")
     with file.open(newline="", encoding="utf-8") as lines:
-        begins = [float(line["Start Time (seconds)"]) for line in csv.DictReader(lines)]
+        begins = [first_picture(film.path) + float(line["Start Time (seconds)"]) for line in csv.DictReader(lines)]
     cost = {what: max(0.0, run[what] - start[what]) for what in ("wall", "cpu")}
     return cost | {"texts": [], "cuts": begins[1:], "pictures": [0, 0]}
+
+
+def first_picture(film: Path) -> float:
+    """When the first picture is shown, in seconds from where the file begins."""
+    with av.open(str(film)) as container:
+        stream = container.streams.video[0]
+        start = float((stream.start_time or 0) * (stream.time_base or 0))
+        return start - (container.start_time or 0) / av.time_base
 
 
 def _started(command: Sequence[str]) -> Row:

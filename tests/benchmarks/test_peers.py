@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import av
 import pytest
 
 from benchmarks import peers
@@ -103,6 +104,21 @@ def test_a_question_is_answered_by_what_was_read_where_the_answer_is(
     file.write_text("\n".join(map(json.dumps, [asked, *others])))
     (question,) = peers._questions(file, film.path)
     assert peers._text(film, [question], found) == expected
+
+
+def test_a_picture_that_comes_after_the_sound_is_told(tmp_path: Path) -> None:
+    late = tmp_path / "late.mkv"
+    with av.open(str(make(tmp_path / "film.mp4", 2.0, 90).path)) as film, av.open(str(late), "w") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in film.streams}
+        for packet in film.demux():
+            if packet.dts is not None:
+                if packet.stream.type == "video":
+                    packet.pts = (packet.pts or 0) + round(0.75 / packet.time_base)
+                    packet.dts += round(0.75 / packet.time_base)
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    assert peers.first_picture(tmp_path / "film.mp4") == pytest.approx(0.0, abs=0.1)
+    assert peers.first_picture(late) == pytest.approx(0.75, abs=0.1)
 
 
 def test_cuts_of_a_real_film_are_held_against_ours_and_of_a_made_one_against_the_truth(tmp_path: Path) -> None:
