@@ -37,7 +37,8 @@ def plan(job: Job, track: Track) -> SpeechStage | None:
     cursor, detail = at
     if not detail and job.known:
         detail = {"known": [one.to_list() for one in job.known]}
-    return SpeechStage(job, cursor, detail, engine, _before(job, detail, depends) if engine else None)
+    before = _before(job, detail, depends) if engine and settings.sync.reuse else None
+    return SpeechStage(job, cursor, detail, engine, before)
 
 
 def _before(job: Job, detail: Mapping[str, Any], depends: Sequence[object]) -> Before | None:
