@@ -17,16 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.tools.denormals import as_zero
-from vagent.tools.text import Image, Places
+from vagent.tools.text import Box, Image, Places
+from vagent.tools.text.layout import inside
 
 _STEP = 32  # the network takes pictures whose sides are multiples of so many pixels
 _LEAST_FIRST = 320  # pixels of the longer side of the first, small picture, at least
 _WORTH_IT = (
     0.75  # part of the second picture's side that the first one's may be; above, the second is looked at at once
 )
-_MAYBE = 0.2  # probability from which something may be written in a place of the small picture
+_MAYBE = 0.1  # probability from which something may be written in a place of the small picture
 _ROOM = 48, 16  # pixels of the second picture that are looked at beside and above such places, at least
 _MOST = 0.75  # part of the second picture from which on all of it is looked at
+_SAME = 0.2  # part of one of two boxes that the other holds, from which both are of the same text
 _MOST_ENLARGED = 3.0  # times that a small picture is enlarged, at most
 
 _BOXES = {"thresh": 0.3, "box_thresh": 0.5, "max_candidates": 1000, "unclip_ratio": 1.6, "use_dilation": True}
@@ -84,19 +86,24 @@ class Detector:
         if first > _WORTH_IT * max(size):
             return self._whole(image, size)
         shrunk = _fitting((size[0] * first / max(size), size[1] * first / max(size)))
-        looked = parts(self._maybe(image, shrunk, where), size, where)
+        coarse = self._coarse(image, shrunk, where)
+        looked = parts(coarse >= _MAYBE, size, where)
         if looked is None:
             return self._whole(image, size)
-        return np.concatenate([np.empty((0, 4, 2)), *(self._within(image, size, part) for part in looked)])
+        found = np.concatenate([np.empty((0, 4, 2)), *(self._within(image, size, part) for part in looked)])
+        # Type that the small picture shows for sure may be too faint for a look that sees little of what is around it.
+        if _missed(self._read(coarse, shrunk) / shrunk, found, looked, size):
+            return self._whole(image, size)
+        return found
 
-    def _maybe(self, image: Image, size: Size, where: Places | None) -> NDArray[np.bool_]:
-        """Where something may be written, as a picture of this size shows it; False where nobody asks."""
+    def _coarse(self, image: Image, size: Size, where: Places | None) -> Map:
+        """What the network makes of a picture of this size; 0 where nobody asks."""
         small = _resized(image, size)
-        found = np.zeros((size[1], size[0]), np.bool_)
+        found = np.zeros((size[1], size[0]), np.float32)
         asked = np.flatnonzero(_laid_over(where, size).any(axis=1)) if where is not None else range(size[1])
         if len(asked):
             rows = slice(*_reach(max(0, asked[0] - _STEP // 2), min(size[1], asked[-1] + 1 + _STEP // 2), size[1]))
-            found[rows] = self._map(small[rows]) >= _MAYBE
+            found[rows] = self._map(small[rows])
         return found
 
     def _whole(self, image: Image, size: Size) -> NDArray[np.float64]:
@@ -120,7 +127,10 @@ class Detector:
 
     def _quads(self, picture: Image, size: Size) -> NDArray[np.float64]:
         """Corners in a picture whose sides fit, in pixels of one of this size."""
-        quads, _ = self._boxes(self._map(picture)[None, None], (size[1], size[0]))
+        return self._read(self._map(picture), size)
+
+    def _read(self, found: Map, size: Size) -> NDArray[np.float64]:
+        quads, _ = self._boxes(found[None, None], (size[1], size[0]))
         return np.asarray(quads, np.float64).reshape(-1, 4, 2)
 
     def _map(self, picture: Image) -> Map:
@@ -164,6 +174,23 @@ def parts(maybe: NDArray[np.bool_], size: Size, where: Places | None = None) -> 
     found = [Part(_shown(area, size), area) for area in _apart(areas)]
     looked = sum((part.shown[2] - part.shown[0]) * (part.shown[3] - part.shown[1]) for part in found)
     return None if looked > _MOST * size[0] * size[1] else found
+
+
+def _missed(coarse: NDArray[np.float64], found: NDArray[np.float64], looked: Sequence[Part], size: Size) -> bool:
+    """Whether the small picture shows something in a part that was looked at, and nothing was found there."""
+    boxes = [_box(quad) for quad in found]
+    for quad in coarse:
+        x, y = quad.mean(axis=0) * size
+        within = any(p.counts[0] <= x < p.counts[2] and p.counts[1] <= y < p.counts[3] for p in looked)
+        box = _box(quad)
+        if within and not any(max(inside(box, other), inside(other, box)) > _SAME for other in boxes):
+            return True
+    return False
+
+
+def _box(quad: NDArray[np.float64]) -> Box:
+    (left, top), (right, bottom) = quad.min(axis=0), quad.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
 
 
 def _area(stats: NDArray[np.int32], scale: NDArray[np.float64]) -> Area:
