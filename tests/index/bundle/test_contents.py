@@ -83,7 +83,7 @@ def test_what_no_library_may_hold_is_found(table: str, column: str, value: objec
         "evidence": (1, "subtitle", 0.0, 1.0, "text", None, 0, "", "{}", 1),
         "vectors": (1, "m", b"1234"),
         "prints": ("frames", b""),
-        "pieces": ("shots", 0, b"[12.5,\"cut\"]\n"),
+        "pieces": ("shots", 0, b'[12.5,"cut"]\n'),
     }[table]
     assert BY_NAME[table].check(good) is None
     at = list(BY_NAME[table].columns).index(column)
