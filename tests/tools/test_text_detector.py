@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.text_pictures import page
 from vagent.tools.text import Box, Image, Places
-from vagent.tools.text.detector import Detector, Part, parts
+from vagent.tools.text.detector import Detector, Part, _goes_on, parts
 from vagent.tools.text.layout import overlap
 from vagent.tools.text.rapid import _MODELS, _weights
 
@@ -117,6 +117,24 @@ class TestParts:
             right, down = (x + 0.5) * size[0] / 320, (y + 0.5) * size[1] / 192
             left, top, behind, below = np.array([p.counts for p in found]).T
             assert np.sum((left <= right) & (right < behind) & (top <= down) & (down < below)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "beyond"),
+    [
+        ((110, 60, 250, 80), False),
+        ((97, 60, 250, 80), True),
+        ((110, 60, 287, 80), True),
+        ((110, 60, 250, 94), True),
+        ((110, 1, 250, 20), False),
+    ],
+)
+def test_a_line_that_reaches_an_edge_within_the_picture_goes_on(line: tuple[int, ...], beyond: bool) -> None:
+    left, top, right, bottom = line
+    quads = np.array([[(left, top), (right, top), (right, bottom), (left, bottom)]], np.float64)
+    part = Part((96, 0, 288, 96), (100, 0, 280, 90))
+    assert _goes_on(quads, part, SIZE) is beyond
+    assert not _goes_on(quads[:0], part, SIZE)
 
 
 @st.composite

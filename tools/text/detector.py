@@ -29,6 +29,7 @@ _MAYBE = 0.1  # probability from which something may be written in a place of th
 _ROOM = 48, 16  # pixels of the second picture that are looked at beside and above such places, at least
 _MOST = 0.75  # part of the second picture from which on all of it is looked at
 _SAME = 0.2  # part of one of two boxes that the other holds, from which both are of the same text
+_EDGE = 3  # pixels from the edge of a part within which a line is taken to go on beyond it
 _MOST_ENLARGED = 3.0  # times that a small picture is enlarged, at most
 
 _BOXES = {"thresh": 0.3, "box_thresh": 0.5, "max_candidates": 1000, "unclip_ratio": 1.6, "use_dilation": True}
@@ -90,9 +91,12 @@ class Detector:
         looked = parts(coarse >= _MAYBE, size, where)
         if looked is None:
             return self._whole(image, size)
-        found = np.concatenate([np.empty((0, 4, 2)), *(self._within(image, size, part) for part in looked)])
-        # Type that the small picture shows for sure may be too faint for a look that sees little of what is around it.
-        if _missed(self._read(coarse, shrunk) / shrunk, found, looked, size):
+        seen = [self._within(image, size, part) for part in looked]
+        found = np.concatenate([np.empty((0, 4, 2)), *seen])
+        # Faint type shows where more of what is around it is seen: so all is looked at where the small picture shows a
+        # line that a part does not, and where a line goes on beyond its part.
+        cut = any(_goes_on(quads * size, part, size) for quads, part in zip(seen, looked, strict=True))
+        if cut or _missed(self._read(coarse, shrunk) / shrunk, found, looked, size):
             return self._whole(image, size)
         return found
 
@@ -174,6 +178,18 @@ def parts(maybe: NDArray[np.bool_], size: Size, where: Places | None = None) -> 
     found = [Part(_shown(area, size), area) for area in _apart(areas)]
     looked = sum((part.shown[2] - part.shown[0]) * (part.shown[3] - part.shown[1]) for part in found)
     return None if looked > _MOST * size[0] * size[1] else found
+
+
+def _goes_on(quads: NDArray[np.float64], part: Part, size: Size) -> bool:
+    """Whether a line, its corners in pixels, reaches an edge of what was shown that is none of the picture's."""
+    if not len(quads):
+        return False
+    low, high = quads.min(axis=(0, 1)), quads.max(axis=(0, 1))
+    return any(
+        (part.shown[axis] > 0 and low[axis] < part.shown[axis] + _EDGE)
+        or (part.shown[axis + 2] < size[axis] and high[axis] > part.shown[axis + 2] - _EDGE)
+        for axis in (0, 1)
+    )
 
 
 def _missed(coarse: NDArray[np.float64], found: NDArray[np.float64], looked: Sequence[Part], size: Size) -> bool:
