@@ -1,6 +1,6 @@
 """How much of another cut of a film is not described and recognised again, and whether anything is taken over wrongly.
 
-    python -m benchmarks.reusing FILM ... [--others FILM ...] [--seconds 400] [--speech] [--json OUT]
+    python -m benchmarks.reusing FILM ... [--others FILM ...] [--seconds 400] [--edits EDIT ...] [--speech] [--json OUT]
 
 Of each film the first ``--seconds`` are indexed, and then edits of them, at half the size in another codec, each in a
 library of its own. Every edit is at odds with whole seconds, as cuts are:
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engines._table.cache_clear()
     try:
         with tempfile.TemporaryDirectory(prefix="vagent-benchmark-") as folder:
-            found = [one for film in given.films for one in _edits(film, Path(folder), given.seconds, given.speech)]
+            found = [one for film in given.films for one in _edits(film, Path(folder), given)]
             found += _others(given.others, Path(folder) / "others", given.speech)
     finally:
         engines.ENGINES["videollm"].clear()  # type: ignore[attr-defined]
@@ -115,10 +115,11 @@ def _library(folder: Path, speech: bool) -> VideoLibrary:
     return VideoLibrary(configs.load(given, env={}))
 
 
-def _edits(film: Path, folder: Path, seconds: float, speech: bool) -> Iterator[Found]:
-    first = cut(film, folder / "first.mkv", None, seconds, codec="libx264")
-    length = probe(first).duration or seconds
-    for edit in EDITS:
+def _edits(film: Path, folder: Path, given: argparse.Namespace) -> Iterator[Found]:
+    speech: bool = given.speech
+    first = cut(film, folder / "first.mkv", None, given.seconds, codec="libx264")
+    length = probe(first).duration or given.seconds
+    for edit in given.edits:
         new = cut(film, folder / f"{edit}.mp4", edit, length, codec="mpeg4")
         with closing(_library(folder / film.name / edit, speech)) as library:
             library.add(first, relink="never")
@@ -288,6 +289,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("films", nargs="*", type=Path)
     parser.add_argument("--others", nargs="*", type=Path, default=[])
     parser.add_argument("--seconds", type=float, default=400.0)
+    parser.add_argument("--edits", nargs="*", choices=EDITS, default=EDITS)
     parser.add_argument("--speech", action="store_true")
     parser.add_argument("--json", type=Path)
     return parser
