@@ -62,15 +62,17 @@ def same_stretches(found: Looks, duration: float, stored: Print) -> list[tuple[f
     offsets = _STEP * np.arange(-steps, steps + 1)
     parts = [offsets[first : first + _TOGETHER] for first in range(0, len(offsets), _TOGETHER)]
     alike = np.concatenate([_alike(found, stored, part) for part in parts])
+    every = alike.copy()
     pieces: list[tuple[float, Span]] = []
     while len(pieces) < _PIECES:
         runs = [(number, run) for number, row in enumerate(alike) for run in _runs(row)]
         if not runs:
             break
         number, run = max(runs, key=lambda one: (float(alike[one[0], one[1]].sum()), -abs(offsets[one[0]])))
-        first, last = run[0], run[-1]
-        pieces.append((float(offsets[number]), Span(float(found.times[first]), float(found.times[last]))))
-        alike[:, first : last + 1] = 0.0
+        # A picture that stands still is found at many offsets: it belongs to the pieces on both sides.
+        whole = next(one for one in _runs(every[number]) if one[0] <= run[0] <= one[-1])
+        pieces.append((float(offsets[number]), Span(float(found.times[whole[0]]), float(found.times[whole[-1]]))))
+        alike[:, run[0] : run[-1] + 1] = 0.0
     return pieces
 
 

@@ -45,3 +45,16 @@ def test_another_film_shares_nothing(seed: int) -> None:
 def test_a_stretch_is_kept_as_json_values() -> None:
     known = Known("abc", -2.5, Span(10.0, 20.5))
     assert Known.from_list(known.to_list()) == known
+
+
+def test_a_picture_that_stands_still_belongs_to_both_sides_of_a_cut() -> None:
+    before, still, behind = hashes(1, 40), np.repeat(hashes(2, 1), 30), hashes(3, 60)
+    old, new = (np.concatenate([before, still[:count], behind]) for count in (30, 22))
+    (first, early), (second, late) = sorted(
+        same_stretches(looks(new), float(len(new)), Print(0.0, 1.0, old)), key=lambda one: one[1]
+    )
+    assert (first, second) == (pytest.approx(0.0, abs=1.0), pytest.approx(-8.0, abs=1.0))
+    assert early.start == 0
+    assert early.end >= 60
+    assert late.start <= 42
+    assert late.end == len(new) - 1
