@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +30,7 @@ _MODELS = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
 _ROW = 48  # pixels of height that the recogniser reads
 _LONGEST_ROW = 3200  # pixels of width of one line, at most
 _CUBIC, _CUBIC_ROW = 1.5, 38  # small type is enlarged so many times, or to so many pixels of height, before _read
+_SPECK = re.compile(r"(?<=[a-zß-öø-ÿ])·(?=[A-ZÀ-ÖØ-Þ])")  # dirt between two words; Catalan's dot is in one
 _SURE = 0.98  # confidence from which a tall region is not suspected to hold two lines
 _TALL = 0.1  # part of the picture's height from which it is
 _UNSURE = 0.93  # confidence below which mirrored text is considered
@@ -170,7 +172,7 @@ class RapidText:
         result = self._call(lambda loaded: loaded.recogniser(row))
         if not result.txts:
             return _NOTHING
-        text = _spaced(result.txts[0], _columns(result))
+        text = _SPECK.sub(" ", _spaced(result.txts[0], _columns(result)))
         return _Reading(clean(text), float(result.scores[0]))
 
     def _call(self, work: Callable[[_Loaded], Any]) -> Any:

@@ -220,8 +220,10 @@ def test_what_is_taken_over_covers_the_clips_that_are_not_described(
         touching = sum(row.span.overlap(clip.span) for row in taken.rows)
         if clip.id in taken.clips:
             assert touching >= clip.span.duration - (len(lost) + 2) * 0.5
-        else:
-            assert sum(row.span.overlap(clip.span) for row in given) < clip.span.duration
+        else:  # a description whose edges are nearly those of another clip is that clip's
+            sure = [row.span for row in given if row.span.duration > 2 * reuse._EDGE]
+            inside = [Span(span.start + reuse._EDGE, span.end - reuse._EDGE) for span in sure]
+            assert sum(span.overlap(clip.span) for span in inside) < clip.span.duration
     for row in taken.rows:
         assert any(row.span.overlap(clip.span) > 0 for clip in clips if clip.id in taken.clips)
 
