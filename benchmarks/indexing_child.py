@@ -30,6 +30,7 @@ def main(given: str) -> int:
     library = VideoLibrary(settings)
     try:
         _add(library, Path(task["warm"]))
+        library.embed(["there may be nothing to embed in it"])
         cpu, wall, helpers = processor_seconds(), time.perf_counter(), _children()
         report = _add(library, Path(task["film"]))
         spent = {

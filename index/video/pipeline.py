@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from vagent.errors import MediaError, VagentError
+from vagent.errors import EngineError, MediaError, VagentError
 from vagent.index.estimates import actuals
 from vagent.index.passages import embed_video
 from vagent.index.pictures import Pictures
@@ -201,6 +202,7 @@ class VideoIndexer:
             passed = time.perf_counter() - begun - sum(runner.held for runner in runners)
             end = self._end(clock, found, resumed=start > 0)
             job.store.update_video(job.video.id, duration=end, gaps=gaps)
+            self._warm()
             for runner in runners:
                 runner.finish(end)
         except BaseException:
@@ -241,6 +243,16 @@ class VideoIndexer:
             last = max(cue.span.end for cue in found.chosen.cues)
             end = max(end, last if found.chosen.origin.startswith("track ") else min(header, last))
         return header if end < header <= end + _HEADER_SLACK else end
+
+    def _warm(self) -> None:
+        """Begin to load the sentence embedding while the last stages end, where there is something to embed."""
+        job = self._job
+        if not any(kind != "visual" for kind in job.store.counts(job.video.id)):
+            return
+        with suppress(EngineError):  # told where texts are embedded: what the stages have found is kept before that
+            warm = getattr(job.engine("embeddings", None), "warm", None)
+            if warm is not None:
+                warm()
 
     def _embed(self) -> None:
         job = self._job

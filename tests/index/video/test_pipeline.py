@@ -18,11 +18,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tests.media_files import AudioTrack, SubtitleTrack, write_video
 from vagent import configs
+from vagent.errors import EngineUnavailable
 from vagent.index.library import VideoLibrary
 from vagent.index.pictures import Pictures
 from vagent.index.stages.text import TextStage
 from vagent.index.store import Store
 from vagent.index.sync.marks import STAGE as MARK
+from vagent.tools.embeddings.minilm import MiniLM
 from vagent.tools.engines import Engines
 from vagent.tools.media.hardware import DEVICES, obstacle
 
@@ -320,6 +322,46 @@ def test_pictures_that_were_deleted_do_not_break_the_library(film: Path, tmp_pat
         assert report.video is not None
         Pictures(tmp_path / "frames", report.video.fingerprint).remove()
         assert opened.pictures(report.video.id, [1.0]) == []
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_the_embedding_is_loaded_while_the_pass_ends_where_there_is_something_to_embed(
+    written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    for sort, method in ((MiniLM, "warm"), (MiniLM, "embed"), (TextStage, "finish")):
+        real = getattr(sort, method)
+
+        def noted(self: Any, *given: Any, real: Any = real, name: str = method) -> Any:
+            begun.append(name)
+            return real(self, *given)
+
+        monkeypatch.setattr(sort, method, noted)
+    film = write_video(tmp_path / "film.mkv", lambda i: card("", (40, 90, 40)), count=10, fps=5)
+    if written:
+        film.with_suffix(".srt").write_text("1\n00:00:00,500 --> 00:00:01,500\nMind the gap\n")
+    with library(tmp_path / "library") as opened:
+        opened.add(film)
+    assert sorted(begun) == (["embed", "finish", "warm"] if written else ["finish"])
+    assert not written or begun[-1] == "embed"
+
+
+def test_an_embedding_that_cannot_be_loaded_leaves_what_the_pass_has_found(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Engines, sense: Any, *given: Any) -> Any:
+        if sense == "embeddings":
+            raise EngineUnavailable("gone")
+        return real(self, sense, *given)
+
+    real = Engines.get
+    monkeypatch.setattr(Engines, "get", broken)
+    with library(tmp_path / "library") as opened:
+        (report,) = opened.add(film)
+        assert isinstance(report.error, EngineUnavailable)
+        (video,) = opened.videos()
+        stages = opened.store.stages(video.id)
+        assert all(stages[name].status == "done" for name in ("text", "speech", "shots", "clips"))
 
 
 def test_engines_are_made_once(settings: configs.Settings) -> None:
