@@ -36,11 +36,8 @@ _LONGEST_RUN = 4  # pictures in a row that may be missing
 _LEAST = 8  # pictures compared; fewer prove nothing
 _SCENES = 4  # different pictures among those found
 _DIFFERENT = 20  # bits from which two pictures of a film are different ones
-_PART, _MOST, _LITTLE = (
-    0.1,
-    120.0,
-    5.0,
-)  # what either film may have more at an end: a part, at most and at least seconds
+# What either film may have more at an end: a part of it, at most and at least seconds.
+_PART, _MOST, _LITTLE = 0.1, 120.0, 5.0
 _SCREENED = 48  # pictures by which most films are ruled out
 _BETTER = 0.03  # by how much the share has to be better for another speed than the usual one to be believed
 _LAGS = 20  # tenths of a second around an offset within which the sound is looked for

@@ -36,9 +36,7 @@ _log = logging.getLogger("vagent.index.vectors")
 _FORMAT = 1
 _DEEPEST = 16_384  # rows that Milvus finds or lists at once, at most
 _SENT = 2048  # rows sent at once
-_FLUSHED = (
-    2048  # new rows from which they are sealed and indexed at once; before that Milvus looks through them as such
-)
+_FLUSHED = 2048  # new rows from which they are sealed and indexed at once; until then Milvus looks through them
 _NOTED = 65_536  # rows after which it is noted how far a long filling is
 _LISTS = 1024  # inverted lists of a segment, at most
 _PROBES = 64  # queries by which recall is measured

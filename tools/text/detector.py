@@ -22,9 +22,7 @@ from vagent.tools.text.layout import inside
 
 _STEP = 32  # the network takes pictures whose sides are multiples of so many pixels
 _LEAST_FIRST = 320  # pixels of the longer side of the first, small picture, at least
-_WORTH_IT = (
-    0.75  # part of the second picture's side that the first one's may be; above, the second is looked at at once
-)
+_WORTH_IT = 0.75  # part of the second picture's side that the first one's may be; else the second is seen at once
 _MAYBE = 0.1  # probability from which something may be written in a place of the small picture
 _ROOM = 48, 16  # pixels of the second picture that are looked at beside and above such places, at least
 _MOST = 0.75  # part of the second picture from which on all of it is looked at
@@ -64,9 +62,8 @@ class Detector:
 
         options = SessionOptions()
         options.log_severity_level = 4
-        options.intra_op_num_threads = options.inter_op_num_threads = (
-            1  # several callers are faster than several threads
-        )
+        # Several callers are faster than several threads.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False  # there would be one for each size of picture
         self._session = InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
