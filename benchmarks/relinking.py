@@ -25,7 +25,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -225,19 +225,27 @@ def encoded(source: Path, target: Path) -> Path:
         pictures.codec_context.time_base = Fraction(1, 1000)
         sound: Any = after.add_stream("libopus", rate=48_000) if audio else None
         streams = [old, *([before.streams[audio.index]] if audio else [])]
-        last = -1
-        for frame in decoded(before, streams, info.offset):
-            if isinstance(frame, av.AudioFrame):
-                for packet in sound.encode(frame):
-                    after.mux(packet)
-            elif frame.pts > last:
-                last = frame.pts
-                for packet in pictures.encode(frame.reformat(pictures.width, pictures.height, "yuv420p")):
-                    after.mux(packet)
-        for stream in filter(None, (pictures, sound)):
-            for packet in stream.encode(None):
-                after.mux(packet)
+        written(decoded(before, streams, info.offset), after, pictures, sound)
     return target
+
+
+def written(frames: Iterable[Any], after: Any, pictures: Any, sound: Any | None) -> None:
+    """Encode pictures and sound, in the sizes and codecs of two streams, into a container."""
+    last = -1
+    for frame in frames:
+        if isinstance(frame, av.AudioFrame):
+            assert sound is not None
+            packets = sound.encode(frame)
+        elif frame.pts > last:
+            last = frame.pts
+            packets = pictures.encode(frame.reformat(pictures.width, pictures.height, "yuv420p"))
+        else:
+            continue
+        for packet in packets:
+            after.mux(packet)
+    for stream in filter(None, (pictures, sound)):
+        for packet in stream.encode(None):
+            after.mux(packet)
 
 
 def decoded(container: Any, streams: Sequence[Any], offset: float) -> Iterator[Any]:

@@ -34,7 +34,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 
-from benchmarks.relinking import decoded
+from benchmarks.relinking import decoded, written
 from vagent import configs
 from vagent.index.library import VideoLibrary
 from vagent.index.records import Evidence
@@ -203,28 +203,15 @@ def cut(source: Path, target: Path, edit: Edit | None, length: float, *, codec: 
     with av.open(str(source)) as before, av.open(str(target), "w") as after:
         old: Any = before.streams[track.index]
         pictures: Any = after.add_stream(codec, rate=Fraction(old.average_rate or 25).limit_denominator(1001))
-        pictures.width, pictures.height, pictures.pix_fmt = (
-            *(s // part * 2 for s in (old.width, old.height)),
-            "yuv420p",
-        )
+        pictures.width, pictures.height = old.width // part * 2, old.height // part * 2
+        pictures.pix_fmt = "yuv420p"
         pictures.bit_rate, pictures.codec_context.gop_size = 600_000, 60
         pictures.codec_context.time_base = Fraction(1, 1000)
         sound: Any = after.add_stream("aac", rate=_RATE) if audio else None
         if sound:
             sound.layout = "mono"
         streams = [old, *([before.streams[audio.index]] if audio else [])]
-        last = -1
-        for frame in _edited(decoded(before, streams, info.offset), edit, length):
-            if isinstance(frame, av.AudioFrame):
-                for packet in sound.encode(frame):
-                    after.mux(packet)
-            elif frame.pts > last:
-                last = frame.pts
-                for packet in pictures.encode(frame.reformat(pictures.width, pictures.height, "yuv420p")):
-                    after.mux(packet)
-        for stream in filter(None, (pictures, sound)):
-            for packet in stream.encode(None):
-                after.mux(packet)
+        written(_edited(decoded(before, streams, info.offset), edit, length), after, pictures, sound)
     return target
 
 

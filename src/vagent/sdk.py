@@ -130,6 +130,10 @@ class Library(Intake, Upkeep):
         videos = self._index.videos() if source is None else self._index.find(source)
         return which.of(videos) if which else videos
 
+    def _numbers(self, source: str | Path | None, which: Which | None) -> list[int] | None:
+        """The chosen videos; None where nobody chose, which spares looking for each."""
+        return [video.id for video in self._chosen(source, which)] if source is not None or which else None
+
     def find(self, source: str | Path) -> list[Video]:
         """The indexed videos that a file or folder stands for.
 
@@ -219,8 +223,7 @@ class Library(Intake, Upkeep):
         Raises:
             SourceError: nothing there, or none of it is in the library.
         """
-        chosen = None if source is None and which is None else [video.id for video in self._chosen(source, which)]
-        return self._index.by_words_alone(chosen)
+        return self._index.by_words_alone(self._numbers(source, which))
 
     def notices(self, source: str | Path | None = None, which: Which | None = None) -> list[str]:
         """What whoever searches these videos should know, a line each: see ``by_words_alone``.
@@ -228,8 +231,7 @@ class Library(Intake, Upkeep):
         Raises:
             SourceError: nothing there, or none of it is in the library.
         """
-        chosen = None if source is None and which is None else [video.id for video in self._chosen(source, which)]
-        return self._index.notices(chosen)
+        return self._index.notices(self._numbers(source, which))
 
     def ask(
         self,

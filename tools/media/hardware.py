@@ -84,6 +84,7 @@ def obstacle(device: str) -> str | None:
 def told(wanted: str) -> str:
     """What decodes here, in a line for ``vagent doctor``."""
     import av
+    from av.codec.hwaccel import hwdevices_available
 
     ready = {device: obstacle(device) for device in DEVICES}
     usable = [device for device, reason in ready.items() if reason is None]
@@ -92,7 +93,7 @@ def told(wanted: str) -> str:
         return f"{start}, but {ready[wanted]}; decoded in software"
     if usable and wanted == "off":
         return f"{start}; decoded in software; {', '.join(usable)} can be tried"
-    offered = "; ".join(f"{device}: {reason}" for device, reason in ready.items() if reason and "offer" not in reason)
+    offered = "; ".join(f"{device}: {reason}" for device, reason in ready.items() if device in hwdevices_available())
     return start + (f"; {', '.join(usable)} can be opened" if usable else f"; decoded in software ({offered})")
 
 

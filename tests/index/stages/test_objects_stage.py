@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.crashes import Crash, crash_at
 from tests.media_files import write_video
 from tests.models.blobs import COLOURS, plugged_in
 from vagent import configs
@@ -137,10 +138,6 @@ def test_there_are_as_many_rows_as_things_when_and_where_they_were(whole: list[t
     assert all(set(row[5]) == {"boxes", "track"} for row in whole)
 
 
-class Crash(BaseException):
-    """Stands for the power cut that no code expects."""
-
-
 @pytest.mark.parametrize("every", [1.0, 3.0, 0.7])
 @pytest.mark.parametrize("checkpoint", [5.0, 5.3, 7.5])
 def test_marks_change_no_row(checkpoint: float, every: float, film: Path, tmp_path: Path) -> None:
@@ -177,17 +174,9 @@ def test_a_run_goes_on_between_two_pictures_that_are_searched(seconds: float, fi
 def test_an_interrupted_index_ends_as_if_it_never_was(
     count: int, film: Path, whole: list[tuple[Any, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = iter(range(1000))
-    settle = Store.set_stage
-
-    def crashing(self: Store, *args: Any, **kwargs: Any) -> None:
-        if next(calls) == count:
-            raise Crash
-        settle(self, *args, **kwargs)
-
     with library(tmp_path) as opened:
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "set_stage", crashing)
+            patch.setattr(Store, "set_stage", crash_at(count, Store.set_stage))
             with pytest.raises(Crash):
                 opened.add(film)
         assert not opened.videos()[0].complete

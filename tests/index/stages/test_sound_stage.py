@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.crashes import Crash, crash_at
 from tests.media_files import AudioTrack, write_video
 from tests.models.sounds import HEARING, RATE, sound
 from vagent import configs
@@ -107,21 +108,6 @@ def test_a_sound_is_found_by_its_name_and_listed_as_searched(film: Path, tmp_pat
         assert moment.span.overlap(sounds(opened)[2].span) > 0
         assert [hit.evidence.text for hit in moment.hits] == ["siren"]
         assert "sound" in opened.searched([report.video.id])[0].kinds  # type: ignore[union-attr]
-
-
-class Crash(BaseException):
-    """Stands for the power cut that no code expects."""
-
-
-def crash_at(count: int, method: Callable[..., Any]) -> Callable[..., Any]:
-    calls = iter(range(10_000))
-
-    def crashing(*args: Any, **kwargs: Any) -> Any:
-        if next(calls) == count:
-            raise Crash
-        return method(*args, **kwargs)
-
-    return crashing
 
 
 @pytest.mark.parametrize("count", [6, 9, 12, 15, 18])

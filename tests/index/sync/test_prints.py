@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests.crashes import Crash, crash_at
 from tests.index.sync.films import FPS, length, library, pictures, scenes, sound, write
 from vagent import configs
 from vagent.errors import LibraryCorruptError
@@ -139,10 +140,6 @@ def test_indexing_leaves_a_hash_a_second_and_ten_levels(film: Path, tmp_path: Pa
     assert np.corrcoef(heard.values[:shared], wanted[:shared])[0, 1] > 0.95
 
 
-class Crash(BaseException):
-    """Stands for the power cut that no code expects."""
-
-
 @pytest.mark.parametrize("count", [7, 9, 12, 15])
 def test_prints_of_a_run_that_was_broken_off_are_those_of_one_that_was_not(
     count: int, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -152,15 +149,8 @@ def test_prints_of_a_run_that_was_broken_off_are_those_of_one_that_was_not(
         opened.add(film)
         whole = [one.to_bytes() for one in prints(opened)]
     with library(tmp_path / "broken", **given) as opened:
-        calls, real = iter(range(10_000)), Store.set_stage
-
-        def breaking(*arguments: Any, **more: Any) -> None:
-            if next(calls) == count:
-                raise Crash
-            real(*arguments, **more)
-
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "set_stage", breaking)
+            patch.setattr(Store, "set_stage", crash_at(count, Store.set_stage))
             with pytest.raises(Crash):
                 opened.add(film)
         opened.add(film, relink="never")

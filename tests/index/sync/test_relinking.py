@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.crashes import Crash
 from tests.index.sync.films import Scene, library, rows, scenes, sound, write
 from tests.media_files import AudioTrack
 from vagent.errors import LibraryError
@@ -142,9 +143,6 @@ def test_an_index_of_its_own_is_not_thrown_away(opened: VideoLibrary) -> None:
 def test_a_crash_before_the_library_says_so_leaves_the_old_index(
     opened: VideoLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Crash(BaseException):
-        """Stands for the power cut that no code expects."""
-
     def crash(*_: object, **__: object) -> None:
         raise Crash
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from tests.crashes import Crash, crash_at
 from tests.media_files import AudioTrack, SubtitleTrack, write_video
 from vagent import configs
 from vagent.errors import EngineUnavailable
@@ -140,21 +141,6 @@ def test_what_is_still_on_the_screen_can_be_found_while_indexing_goes_on(
         assert not any(row.extra.get("open") for row in opened.evidence(opened.videos()[0].id))
     assert seen[0] == [("HARBOUR", 5, False), ("LIGHTHOUSE", 7, True)]
     assert seen[1] == [("HARBOUR", 5, False), ("LIGHTHOUSE", 10, False), ("MARKET SQUARE", 14, True)]
-
-
-class Crash(BaseException):
-    """Stands for the power cut that no code expects."""
-
-
-def crash_at(count: int, method: Callable[..., Any]) -> Callable[..., Any]:
-    calls = iter(range(10_000))
-
-    def crashing(*args: Any, **kwargs: Any) -> Any:
-        if next(calls) == count:
-            raise Crash
-        return method(*args, **kwargs)
-
-    return crashing
 
 
 @pytest.mark.parametrize("count", [4, 15, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 7, 11, 19))])
