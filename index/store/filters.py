@@ -17,7 +17,6 @@ class Filters:
     Attributes:
         videos, kinds: only these.
         start, end: only what overlaps this stretch of its video, in seconds; nothing that begins at ``end`` or later.
-        language: only rows whose ``extra`` records this language.
         weak: False leaves out weak evidence.
     """
 
@@ -25,7 +24,6 @@ class Filters:
     kinds: Sequence[Kind] | None = None
     start: float | None = None
     end: float | None = None
-    language: str | None = None
     weak: bool | None = None
 
     @property
@@ -51,8 +49,6 @@ def conditions(filters: Filters) -> tuple[str, list[Any]]:
     if filters.end is not None:
         # A point in time is a stretch too: what is there at that moment.
         parts.append(("(e.start < ? OR (e.start = ? AND ? = ?))", [filters.end] * 3 + [filters.start or 0.0]))
-    if filters.language is not None:
-        parts.append(("json_extract(e.extra, '$.language') = ?", [filters.language]))
     if filters.weak is False:
         parts.append(("NOT e.weak", []))
     return " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]

@@ -237,16 +237,13 @@ EDGES = st.none() | st.integers(0, 12).map(float)
 
 
 @given(
-    st.lists(
-        st.tuples(st.sampled_from([1, 2]), st.integers(0, 12), st.integers(0, 3), st.sampled_from(["en", "de", None]))
-    ),
+    st.lists(st.tuples(st.sampled_from([1, 2]), st.integers(0, 12), st.integers(0, 3))),
     st.builds(
         Filters,
         videos=st.none() | st.lists(st.sampled_from([1, 2, 3]), max_size=2),
         kinds=st.none() | st.lists(st.sampled_from(["subtitle", "speech"]), max_size=1),
         start=EDGES,
         end=EDGES,
-        language=st.sampled_from([None, "en"]),
         weak=st.sampled_from([None, False, True]),
     ),
 )
@@ -255,10 +252,9 @@ def test_filters_never_leak_a_row(tmp_path_factory: pytest.TempPathFactory, rows
     with Store(tmp_path_factory.mktemp("library")) as store:
         film(store, "a"), film(store, "b")
         evidence = [
-            line(video, start, "word", "speech" if length % 2 else "subtitle", end=start + length, weak=length == 3,
-                 extra={"language": language} if language else {})
-            for video, start, length, language in rows
-        ]  # fmt: skip
+            line(video, start, "word", "speech" if length % 2 else "subtitle", end=start + length, weak=length == 3)
+            for video, start, length in rows
+        ]
         ids = store.add_evidence(evidence)
 
         def wanted(row: Evidence) -> bool:
@@ -269,7 +265,6 @@ def test_filters_never_leak_a_row(tmp_path_factory: pytest.TempPathFactory, rows
                 and (filters.kinds is None or row.kind in filters.kinds)
                 and (row.span.end > start or row.span.start == row.span.end == start or filters.start is None)
                 and (row.span.start < end or row.span.start == start == end)
-                and (filters.language is None or row.extra.get("language") == filters.language)
                 and (filters.weak is not False or not row.weak)
             )
 
