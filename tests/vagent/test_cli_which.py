@@ -12,6 +12,8 @@ from tests.media_files import write_video
 from tests.vagent.conftest import Outcome, card, stamp
 from vagent import Library, Which
 from vagent.errors import SourceError
+from vagent.index.records import Video
+from vagent.index.store import Store
 
 Run = Callable[..., Outcome]
 
@@ -82,3 +84,18 @@ def test_python_has_them_too(cinema: Path) -> None:
         assert library.chat(which=Which(title="Heat")).ask("What does he carry in the suitcase?").answered
         with pytest.raises(SourceError):
             library.ask("Who is it?", which=Which(title="Casablanca"))
+
+
+def test_a_search_of_the_whole_library_does_not_read_film_after_film(
+    cinema: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(cinema) as library:
+        right = library.search("flood")
+
+        def refuse(_: Store) -> list[Video]:
+            raise AssertionError("every film is read")
+
+        monkeypatch.setattr(Store, "videos", refuse)
+        assert library.search("flood") == right
+        with pytest.raises(AssertionError):
+            library.search("flood", which=Which(language="fr"))
