@@ -12,7 +12,7 @@ from vagent.errors import SourceError
 from vagent.index.intake import Intake
 from vagent.index.pictures import Pictures
 from vagent.index.records import KINDS as EVIDENCE_KINDS
-from vagent.index.records import Clip, Evidence, Kind, Moment, Shot, Video
+from vagent.index.records import Clip, Evidence, Film, Kind, Moment, Shot, Video
 from vagent.index.sources.files import video_files
 from vagent.index.store import Store
 from vagent.tools.engines import Engines
@@ -72,6 +72,10 @@ class VideoLibrary(Intake):
     def videos(self) -> list[Video]:
         """All videos, by path."""
         return sorted(self.store.videos(), key=lambda video: video.path)
+
+    def films(self) -> list[Film]:
+        """What all videos are chosen by, by path."""
+        return sorted(self.store.films(), key=lambda film: film.path)
 
     def find(self, source: Path | str) -> list[Video]:
         """The indexed videos that a file or folder stands for.

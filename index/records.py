@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from vagent.tools.time import Span
 
@@ -83,6 +83,17 @@ class Video:
     title: str | None = None
     year: int | None = None
     language: str | None = None
+
+
+class Film(NamedTuple):
+    """What a video is chosen by; the same as of ``Video``, and a tenth of the work to read."""
+
+    id: int
+    path: str
+    duration: float
+    title: str | None
+    year: int | None
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True)

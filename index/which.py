@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePath
+from typing import TypeVar
 
 from vagent.errors import SettingsError, SourceError
-from vagent.index.records import Video
+from vagent.index.records import Film, Video
 from vagent.tools import languages
 from vagent.tools.safe import safe
 
 _YEARS = re.compile(r"(?P<first>\d{4})?(?P<to>\s*(?:-|–|\.\.)\s*)?(?P<last>\d{4})?")
 _NAMED = 8  # languages or titles that a message lists
+
+Chosen = TypeVar("Chosen", Film, Video)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class Which:
     def __bool__(self) -> bool:
         return any(value is not None for value in (self.path, self.title, self.year, self.language))
 
-    def of(self, videos: Sequence[Video]) -> list[Video]:
+    def of(self, videos: Sequence[Chosen]) -> list[Chosen]:
         """Those of some videos that fit.
 
         Raises:
@@ -46,14 +49,14 @@ class Which:
             SourceError: none of them fits; the message says what there is.
         """
         years = None if self.year is None else _years(self.year)
-        language = None if self.language is None else _language(self.language, videos)
+        spoken = None if self.language is None else _spoken(self.language, {video.language for video in videos})
         found = [
             video
             for video in videos
             if (self.path is None or _lies(video.path, self.path))
             and (self.title is None or _called(video, self.title))
             and (years is None or (video.year is not None and years[0] <= video.year <= years[1]))
-            and (language is None or languages.same(video.language, language))
+            and (spoken is None or video.language in spoken)
         ]
         if videos and not found:
             raise SourceError(f"none of {len(videos)} videos fits", str(self), allowed=self._there(videos))
@@ -63,7 +66,7 @@ class Which:
         given = {"path": self.path, "title": self.title, "year": self.year, "language": self.language}
         return ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
 
-    def _there(self, videos: Sequence[Video]) -> str:
+    def _there(self, videos: Sequence[Film | Video]) -> str:
         """What there is of the kinds of fact that were asked for, in one line."""
         told = []
         if self.path is not None:
@@ -103,11 +106,13 @@ def _years(year: int | str) -> tuple[int, int]:
     return first, last
 
 
-def _language(named: str, videos: Sequence[Video]) -> str:
+def _spoken(named: str, held: Collection[str | None]) -> frozenset[str | None]:
+    """Those of the languages of videos that are the one that is named."""
     code = languages.coded(named) or languages.short(named)
-    if code is None or not (languages.known(code) or code in {languages.short(video.language) for video in videos}):
+    spoken = frozenset(one for one in held if languages.same(one, code))
+    if code is None or not (languages.known(code) or spoken):
         raise SettingsError("not a language", named, allowed="a code or its English name: de, ger, German")
-    return code
+    return spoken
 
 
 def _lies(path: str, pattern: str) -> bool:
@@ -115,7 +120,7 @@ def _lies(path: str, pattern: str) -> bool:
     return fnmatch(place, sought) or fnmatch(place, f"*/{sought.removeprefix('./')}")
 
 
-def _called(video: Video, title: str) -> bool:
+def _called(video: Film | Video, title: str) -> bool:
     sought = _folded(title)
     return any(sought in _folded(name) for name in (video.title or "", PurePath(video.path).name))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from vagent.index.records import Evidence, Video
+from vagent.index.records import Evidence, Film, Video
 from vagent.index.words import clean, searchable
 from vagent.tools.time import Span
 
@@ -38,6 +38,12 @@ def video(row: tuple[Any, ...]) -> Video:
     number, fingerprint, path, duration, info, gaps, complete, *known = row
     spans = tuple(Span(*gap) for gap in json.loads(gaps))
     return Video(number, fingerprint, shown_path(path), float(duration), mapping(info), spans, bool(complete), *known)
+
+
+def film(row: tuple[Any, ...]) -> Film:
+    """What a row of ``videos`` is chosen by."""
+    number, path, duration, *known = row
+    return Film(number, shown_path(path), float(duration), *known)
 
 
 def stage(row: tuple[Any, ...]) -> StageState:

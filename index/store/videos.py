@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vagent.errors import LibraryError
-from vagent.index.records import Kind, Video
+from vagent.index.records import Film, Kind, Video
 from vagent.index.store import columns
 from vagent.index.store.columns import now, shown_path, stored_path, to_json
 from vagent.index.store.database import Database
@@ -23,6 +23,11 @@ class Videos(Database):
     def videos(self) -> list[Video]:
         """All videos, in the order they were added."""
         return self._read(columns.video, f"{_VIDEO} ORDER BY id")
+
+    def films(self) -> list[Film]:
+        """What all videos are chosen by, in the order they were added."""
+        sql = "SELECT id, path, duration, title, year, language FROM videos ORDER BY id"
+        return self._read(columns.film, sql)
 
     def video(self, video: int) -> Video:
         """One video.

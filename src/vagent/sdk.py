@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vagent.index.bundle.exporting import Exported
     from vagent.index.bundle.importing import Merged
     from vagent.index.bundle.steps import OnStep
-    from vagent.index.records import Kind, Moment, Video
+    from vagent.index.records import Film, Kind, Moment, Video
     from vagent.index.which import Which
 
 Time = float | str
@@ -124,11 +124,15 @@ class Library(Intake, Upkeep):
         Raises:
             SourceError: none fits; the message says what there is.
         """
-        return self._chosen(None, which)
-
-    def _chosen(self, source: str | Path | None, which: Which | None) -> list[Video]:
-        videos = self._index.videos() if source is None else self._index.find(source)
+        videos = self._index.videos()
         return which.of(videos) if which else videos
+
+    def _chosen(self, source: str | Path | None, which: Which | None) -> Sequence[Film | Video]:
+        if source is None:
+            films = self._index.films()
+            return which.of(films) if which else films
+        found = self._index.find(source)
+        return which.of(found) if which else found
 
     def _numbers(self, source: str | Path | None, which: Which | None) -> list[int] | None:
         """The chosen videos; None where nobody chose, which spares looking for each."""
@@ -209,7 +213,6 @@ class Library(Intake, Upkeep):
             TimeError: the times make no sense for the video.
         """
         some = source is not None or bool(which)
-        # To read each of thousands of videos takes almost half as long as to search all that there is.
         videos = self._chosen(source, which) if some or start is not None else []
         low, high = _times(videos, start, until)
         chosen = [video.id for video in videos] if some else None
@@ -422,7 +425,7 @@ class Library(Intake, Upkeep):
         return await to_thread(self.ask, question, **given, save=save, cache=cache)
 
 
-def _times(videos: Sequence[Video], start: Time | None, until: Time | None) -> tuple[float | None, float | None]:
+def _times(videos: Sequence[Film | Video], start: Time | None, until: Time | None) -> tuple[float | None, float | None]:
     """Seconds of a range that a person gave, checked against the videos it is for."""
     low = None if start is None else parse_time(start)
     high = None if until is None else parse_time(until)

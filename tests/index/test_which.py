@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vagent.errors import SettingsError, SourceError
-from vagent.index.records import Video
+from vagent.index.records import Film, Video
 from vagent.index.which import Which
 
 
@@ -51,6 +51,8 @@ def fit(**given: object) -> list[int]:
 )
 def test_a_video_has_to_fit_all_that_is_asked(given: dict[str, object], expected: list[int]) -> None:
     assert fit(**given) == expected
+    films = [Film(one.id, one.path, one.duration, one.title, one.year, one.language) for one in VIDEOS]
+    assert [film.id for film in Which(**given).of(films)] == expected  # type: ignore[arg-type]
     assert bool(Which(**given)) == bool(given)  # type: ignore[arg-type]
 
 

@@ -51,6 +51,15 @@ def test_a_video_comes_back_as_it_went_in(store: Store) -> None:
     assert (store.video(added.id).info, store.video(added.id).complete) == ({}, False)
 
 
+def test_films_say_of_videos_what_they_are_chosen_by(store: Store) -> None:
+    store.name_video(film(store), "Amélie", 2001, "fr")
+    odd = store.add_video("odd", "/films/caf\udce9.mp4", 1, 1, 2.5, {"container": "ogg"}).id
+    assert [one.path for one in store.films()] == ["/films/a.mp4", store.video(odd).path]
+    for one in store.films():
+        video = store.video(one.id)
+        assert one == (video.id, video.path, video.duration, video.title, video.year, video.language)
+
+
 def test_one_content_is_one_video_wherever_it_lies(store: Store) -> None:
     first = store.add_video("abc", "/a.mp4", 5, 1, 1.0, {})
     copy = store.add_video("abc", "/b/a.mp4", 5, 2, 1.0, {"other": 1})
