@@ -32,12 +32,17 @@ LENGTH = 384
 SECONDS = 6000.0
 """Length of a video."""
 
+FILTERED = ("in one video", "of one kind", "in a stretch of time", "in films of one language")
+"""Sorts of queries that a filter goes with."""
+
 _VOCABULARY = 60_000
 _GENRES = 60
 _SCENE = 12  # rows
 _SYLLABLES = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
 _KINDS: tuple[Kind, ...] = ("subtitle", "screen_text", "caption", "objects", "sound")
 _SHARES = (0.45, 0.25, 0.15, 0.1, 0.05)
+_LANGUAGES = ("en", "de", "fr", "ja")
+_SPOKEN = (0.6, 0.2, 0.15, 0.05)
 _PARTS = (0.35, 0.45, 0.45, 0.5, 0.55)  # what all rows share, genre, video, scene, row
 _SPECTRUM = (np.arange(LENGTH) + 8.0) ** -0.4
 
@@ -55,6 +60,7 @@ class Query:
     kind: Kind | None = None
     start: float | None = None
     end: float | None = None
+    language: str | None = None
 
 
 class Corpus:
@@ -88,7 +94,12 @@ class Corpus:
                 for i, (text, kind) in enumerate(zip(texts, kinds, strict=True))
             ]
             store.put_vectors(self.model, store.add_evidence(rows), vectors)
+            store.name_video(video, None, None, self.language(number))
         return video
+
+    def language(self, number: int) -> str:
+        """What is spoken in one video."""
+        return str(np.random.default_rng([self.seed, number, 1]).choice(_LANGUAGES, p=_SPOKEN))
 
     def rows(self, number: int) -> tuple[list[str], list[Kind], Vectors]:
         """Texts, kinds and unit vectors of one video."""
@@ -109,7 +120,7 @@ class Corpus:
     def queries(self, count: int, videos: int) -> Iterator[Query]:
         """Things to look for in a library of the first so many videos, of each sort in turn."""
         chance = np.random.default_rng([self.seed, 10**6])
-        sorts = ("rare words", "common words", "question", "in one video", "of one kind", "in a stretch of time")
+        sorts = ("rare words", "common words", "question", *FILTERED)
         for sort, _ in zip(itertools.cycle(sorts), range(count), strict=False):
             number = int(chance.integers(videos))
             texts, kinds, vectors = self.rows(number)
@@ -125,6 +136,7 @@ class Corpus:
                 kind=kinds[row] if sort == "of one kind" else None,
                 start=max(0.0, at - 600) if sort == "in a stretch of time" else None,
                 end=at + 600 if sort == "in a stretch of time" else None,
+                language=self.language(number) if sort == "in films of one language" else None,
             )
 
     def _asked(self, chance: np.random.Generator, sort: str, text: str) -> str:
@@ -147,11 +159,15 @@ class Corpus:
         return " ".join(np.where(chance.random(length) < 0.5, small, self.words[drawn]))
 
 
-def build(folder: Path, corpus: Corpus, rows: int, *, first: int = 0) -> Store:
+def build(folder: Path, corpus: Corpus, rows: int) -> Store:
     """A library of so many rows, made anew where the folder does not hold one of at least as many."""
     store = Store(folder)
-    held = len(store.videos())
-    for number in range(max(first, held), -(-rows // ROWS)):
+    held = store.films()
+    with store.transaction():
+        for number, film in enumerate(held):
+            if film.language is None:  # it was made before films had any
+                store.name_video(film.id, None, None, corpus.language(number))
+    for number in range(len(held), -(-rows // ROWS)):
         corpus.add(store, number)
     return store
 

@@ -3,12 +3,13 @@
     python -m benchmarks.search [--rows 1000000] [--folder DIR] [--queries 270] [--json OUT]
 
 A library of so many rows is made (``benchmarks/corpus.py`` says of what) and kept in ``--folder`` for the next run, and
-beside it smaller ones, to tell how the cost of one more video grows. The queries are of six sorts in turn; the first
+beside it smaller ones, to tell how the cost of one more video grows. The queries are of seven sorts in turn; the first
 quarter warms up. What the embedding of a query costs is part of each search: the bundled model really embeds it, and
 the vector that fits the made-up rows takes its place.
 
     cpu, wall   milliseconds; where other work runs on the machine, only processor time means something
-    recall@10   part of the true ten nearest vectors that are found, over all rows, without filters
+    recall@10   part of the true ten nearest vectors that are found, of those that each query's filter lets through
+    columns     what filters and word scores are read from: made once a library, from all rows
     one more    a video of 500 rows stored, then found by its vectors, by a filter on kind and by common words, and the
                 same when it is removed: processor milliseconds of each, the mean over ten videos
     FAISS flat, SQL LIKE, FTS5   what one would use instead: exact vectors in memory; rows that hold any word, those
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -31,12 +33,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.corpus import ROWS, Corpus, Query, Vectors, build
+from benchmarks.corpus import FILTERED, ROWS, Corpus, Query, Vectors, build
 from benchmarks.memory import machine
 from vagent import configs
 from vagent.index.search import queries as asked
 from vagent.index.search.searcher import Filters, Searcher
-from vagent.index.store import Store
+from vagent.index.store import Ids, Store
+from vagent.index.which import Which
 from vagent.tools.embeddings.minilm import MiniLM
 
 _MORE = 10  # videos that are added
@@ -83,8 +86,8 @@ def measure(folder: Path, rows: int, count: int) -> dict[str, Any]:
     report: dict[str, Any] = {"machine": machine(), "rows": rows}
     with Store(folder / str(rows)) as store:
         _searcher(store, engine, settings).index(engine.model, engine.dimension).refresh()  # its files are made
-        store.evidence_ids(_FILTER)
-    report["opening"], searcher = _opened(folder / str(rows), engine, settings, queries[0])
+    report["columns"] = _columns(folder / str(rows))
+    report["opening"], searcher = _opened(folder / str(rows), engine, settings, queries)
     report["searches"] = _searches(searcher, engine, queries)
     report["memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
     report["recall_at_10"] = _recall(searcher, engine, queries)
@@ -104,9 +107,12 @@ def _searcher(store: Store, engine: Posed, settings: configs.Settings) -> Search
     return Searcher(store, store.folder, engine, settings.search)  # type: ignore[arg-type]
 
 
-def _opened(folder: Path, engine: Posed, settings: configs.Settings, query: Query) -> tuple[dict[str, Any], Searcher]:
+def _opened(
+    folder: Path, engine: Posed, settings: configs.Settings, queries: Sequence[Query]
+) -> tuple[dict[str, Any], Searcher]:
     """What it takes until the first answer: the database, the vectors, and the search itself."""
     figures: dict[str, Any] = {}
+    query, of_language = queries[0], next(query for query in queries if query.language is not None)
     with _timed(figures, "database"):
         store = Store(folder)
     searcher = _searcher(store, engine, settings)
@@ -118,18 +124,31 @@ def _opened(folder: Path, engine: Posed, settings: configs.Settings, query: Quer
         _search(searcher, engine, query)
     with _timed(figures, "first search by kind"):
         searcher.search(query.text, filters=_FILTER)
+    with _timed(figures, "first search by language"):
+        _search(searcher, engine, of_language)
     return figures, searcher
+
+
+def _columns(folder: Path) -> dict[str, Any]:
+    """The columns of all rows, made from the database alone."""
+    figures: dict[str, Any] = {}
+    shutil.rmtree(folder / "catalogue", ignore_errors=True)
+    with Store(folder) as store, _timed(figures, "made"):
+        store.evidence_ids(_FILTER)
+    return {**figures, "bytes": sum(file.stat().st_size for file in (folder / "catalogue").glob("*.columns"))}
 
 
 def _search(searcher: Searcher, engine: Posed, query: Query) -> None:
     engine.posed = query.vector
-    filters = Filters(
-        videos=None if query.video is None else [query.video],
-        kinds=None if query.kind is None else [query.kind],
-        start=query.start,
-        end=query.end,
-    )
-    searcher.search(query.text, filters=filters)
+    searcher.search(query.text, filters=_filters(searcher.store, query))
+
+
+def _filters(store: Store, query: Query) -> Filters:
+    """What a query asks for; the films of a language are chosen as a search of the library chooses them."""
+    videos = None if query.video is None else [query.video]
+    if query.language is not None:
+        videos = [film.id for film in Which(language=query.language).of(store.films())]
+    return Filters(videos=videos, kinds=None if query.kind is None else [query.kind], start=query.start, end=query.end)
 
 
 def _searches(searcher: Searcher, engine: Posed, queries: Sequence[Query]) -> dict[str, Any]:
@@ -155,18 +174,42 @@ def _percentiles(several: Sequence[dict[str, float]]) -> dict[str, float]:
     return figures
 
 
-def _recall(searcher: Searcher, engine: Posed, queries: Sequence[Query]) -> float:
-    """Against products with every vector of the database."""
-    sought = np.vstack([query.vector for query in queries])
+def _recall(searcher: Searcher, engine: Posed, queries: Sequence[Query]) -> dict[str, Any]:
+    """Against products with every vector of the database; by filter, with the rows that it lets through."""
+    store, index = searcher.store, searcher.index(engine.model, engine.dimension)
+    allowed = [store.evidence_ids(_filters(store, query)) if query.sort in FILTERED else None for query in queries]
+    true = _nearest(store, engine.model, np.vstack([query.vector for query in queries]), allowed)
+    total = len(store.evidence_ids(Filters()))
+    found: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for query, few, ids in zip(queries, allowed, true, strict=True):
+        held = np.intersect1d(ids, index.search(query.vector[None], len(ids), few)[1])
+        rows = total if few is None else len(few)
+        found["no filter" if few is None else query.sort].append((len(held) / len(ids), rows))
+    return {
+        name: {
+            "queries": len(several),
+            "rows": round(float(np.mean([rows for _, rows in several]))),
+            "recall": round(float(np.mean([share for share, _ in several])), 4),
+        }
+        for name, several in found.items()
+    }
+
+
+def _nearest(store: Store, model: str, sought: Vectors, allowed: Sequence[Ids | None]) -> Ids:
+    """The ten rows of those allowed that are nearest to each vector."""
+    highest = int(store.evidence_ids(Filters())[-1])
+    tables = [None if few is None else np.bincount(few, minlength=highest + 1) > 0 for few in allowed]
     best, ids = np.empty((len(sought), 0), np.float32), np.empty((len(sought), 0), np.int64)
-    for _, evidence, vectors in searcher.store.vector_rows(engine.model, batch=_BLOCK):
-        scores = np.hstack([best, sought @ vectors.T])
+    for _, evidence, vectors in store.vector_rows(model, batch=_BLOCK):
+        scores = sought @ vectors.T
+        for row, table in zip(scores, tables, strict=True):
+            if table is not None:
+                row[~table[evidence]] = -np.inf
+        scores = np.hstack([best, scores])
         held = np.hstack([ids, np.broadcast_to(evidence, (len(sought), len(evidence)))])
         places = np.argpartition(-scores, 9, axis=1)[:, :10]
         best, ids = np.take_along_axis(scores, places, axis=1), np.take_along_axis(held, places, axis=1)
-    index = searcher.index(engine.model, engine.dimension)
-    found = [index.search(query.vector[None], 10)[1][0] for query in queries]
-    return float(np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(ids, found, strict=True)]))
+    return ids
 
 
 def _peers(store: Store, engine: Posed, queries: Sequence[Query]) -> dict[str, Any]:
@@ -192,7 +235,7 @@ def _peers(store: Store, engine: Posed, queries: Sequence[Query]) -> dict[str, A
         "SQL LIKE": like,
         "FTS5": full_text,
     }
-    some = [query for query in queries if query.video is query.kind is query.start][:_PEER]
+    some = [query for query in queries if query.sort not in FILTERED][:_PEER]
     report = {}
     for name, way in ways.items():
         taken: list[dict[str, float]] = []
@@ -276,8 +319,16 @@ def table(report: dict[str, Any]) -> str:
     for name, one in {**report["searches"], **report["peers"]}.items():
         times = f"{one['cpu p50'] / whole:>12.2f}"
         lines.append(f"{name:26}" + "".join(f"{one[part]:>10.1f}" for part in head) + times)
-    lines += ["", f"recall@10 {report['recall_at_10']:.4f}; peak memory {report['memory_mb']} MB (all searches above)"]
+    lines += ["", f"{'recall@10':26}{'queries':>10}{'rows':>12}"]
+    for name, one in report["recall_at_10"].items():
+        lines.append(f"{name:26}{one['queries']:>10}{one['rows']:>12,}{one['recall']:>10.4f}")
+    made, held = report["columns"]["made"], report["columns"]["bytes"] / 1e6
+    lines += [
+        "",
+        f"columns made in {made['cpu'] / 1e3:.2f} s of processor time ({made['wall'] / 1e3:.2f} s), {held:.1f} MB",
+    ]
     lines += [f"{name} {size / 1e6:,.0f} MB" for name, size in report["bytes"].items()]
+    lines += [f"peak memory {report['memory_mb']} MB (all searches above)"]
     lines += ["", f"{'one more video, cpu ms':26}" + "".join(f"{size:>12,}" for size in report["one_more"])]
     for name in next(iter(report["one_more"].values())):
         row = [one[name] for one in report["one_more"].values()]

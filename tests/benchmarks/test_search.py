@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import search
-from benchmarks.corpus import ROWS, Corpus
+from benchmarks.corpus import FILTERED, ROWS, Corpus
 
 
 def test_the_same_number_gives_the_same_video() -> None:
@@ -31,14 +31,25 @@ def test_vectors_lie_in_clusters_and_words_are_uneven() -> None:
     assert shares[0] > shares[1] > shares[2]
 
 
-def test_all_figures_of_a_small_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_figures_of_a_small_library(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vagent.index.store.known._SMALL", 0)  # columns are made of few rows too
+    monkeypatch.setattr("vagent.index.store.shelf._TAIL", 50)
     out = tmp_path / "figures.json"
     again = ["--rows", "2000", "--queries", "24", "--folder", str(tmp_path), "--json", str(out)]
     for _ in range(2):  # the second time with what the first one has kept
         assert search.main(again) == 0
         report = json.loads(out.read_text())
-        assert report["recall_at_10"] == 1.0
-        assert set(report["searches"]) > {"rare words", "of one kind", "in one video", "all"}
+        assert set(report["searches"]) == {"rare words", "common words", "question", "all", *FILTERED}
+        assert {name: one["recall"] for name, one in report["recall_at_10"].items()} == dict.fromkeys(
+            ("no filter", *FILTERED), 1.0
+        )
+        let_through = {name: one["rows"] for name, one in report["recall_at_10"].items()}
+        assert let_through["no filter"] == 2000
+        assert let_through["in one video"] == ROWS
+        assert 0 < let_through["in films of one language"] < 2000
+        assert report["columns"]["bytes"] == 2000 * 34
         assert set(report["one_more"]) == {"500", "2000"}
         assert report["bytes"]["vectors"] > 2000 * 2 * 384
     assert "ratio" in capsys.readouterr().out
