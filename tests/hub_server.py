@@ -97,6 +97,7 @@ def serve() -> Iterator[Hub]:
 def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or head and body, sent apart, wait 40 ms for the other side's word
 
         def log_message(self, format: str, *arguments: Any) -> None: ...
 

@@ -180,6 +180,7 @@ class OpenAIServer:
 def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or head and body, sent apart, wait 40 ms for the other side's word
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: tests read what was sent from ``requests``."""

@@ -311,7 +311,9 @@ class TestWrongAnswers:
         with pytest.raises(EngineUnavailable, match=r"there is no model org/gone on 127\.0\.0\.1"):
             fetch("org/gone", settings)
 
-    def test_a_server_that_says_nothing_is_given_up_soon(self, server: Hub) -> None:
+    def test_a_server_that_says_nothing_is_given_up_soon(self, server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert hub._ANSWER <= 5  # seconds: soon
+        monkeypatch.setattr(hub, "_ANSWER", 0.5)
         server.silent = True
         begin = time.monotonic()
         with pytest.raises(EngineUnavailable, match=r"127\.0\.0\.1 does not answer; HF_ENDPOINT is set"):
