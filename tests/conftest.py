@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -24,6 +28,24 @@ if os.environ.get("CI"):
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where exported embedding models are kept: 90 MB, so all tests but those about it share one."""
     return tmp_path_factory.mktemp("exports")
+
+
+class _Hasty(sqlite3.Connection):
+    """A connection that leaves it to the system when bytes reach the disk."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        with suppress(sqlite3.Error):  # a file that is none, or locked: whoever asks for it is told so
+            self.execute("PRAGMA synchronous = OFF")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, so nothing waits until it would outlast that; processes that tests start and kill do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=_Hasty))
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
