@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.text_pictures import page
 from vagent.tools.text import Box, Image, Places
-from vagent.tools.text.detector import Detector, Part, _goes_on, parts
+from vagent.tools.text.detector import Area, Detector, Part, _goes_on, _wider, parts
 from vagent.tools.text.layout import overlap
 from vagent.tools.text.rapid import _MODELS, _weights
 
@@ -120,21 +120,64 @@ class TestParts:
 
 
 @pytest.mark.parametrize(
-    ("line", "beyond"),
+    ("line", "edges"),
     [
-        ((110, 60, 250, 80), False),
-        ((97, 60, 250, 80), True),
-        ((110, 60, 287, 80), True),
-        ((110, 60, 250, 94), True),
-        ((110, 1, 250, 20), False),
+        ((110, 60, 250, 80), ""),
+        ((97, 60, 250, 80), "left"),
+        ((110, 60, 287, 80), "right"),
+        ((110, 60, 250, 94), "bottom"),
+        ((96, 60, 288, 96), "left right bottom"),
+        ((110, 1, 250, 20), ""),
     ],
 )
-def test_a_line_that_reaches_an_edge_within_the_picture_goes_on(line: tuple[int, ...], beyond: bool) -> None:
-    left, top, right, bottom = line
-    quads = np.array([[(left, top), (right, top), (right, bottom), (left, bottom)]], np.float64)
+def test_a_line_that_reaches_an_edge_within_the_picture_goes_on(line: Area, edges: str) -> None:
     part = Part((96, 0, 288, 96), (100, 0, 280, 90))
-    assert _goes_on(quads, part, SIZE) is beyond
-    assert not _goes_on(quads[:0], part, SIZE)
+    wanted = tuple(edge in edges for edge in ("left", "top", "right", "bottom"))
+    assert _goes_on(_quad(*line), part, SIZE) == wanted
+    assert not any(_goes_on(_quad(*line)[:0], part, SIZE))
+
+
+def test_a_part_is_made_wider_until_it_holds_its_line(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Area] = []
+
+    def within(_: Detector, image: Image, size: tuple[int, int], part: Part) -> NDArray[np.float64]:
+        looked.append(part.shown)
+        left, top, right, bottom = part.shown
+        seen = _quad(max(left, 40), max(top, 100), min(right, end), min(bottom, 120))
+        return seen / size if part.shown[1] > 50 else seen[:0]
+
+    monkeypatch.setattr(Detector, "_within", within)
+    image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    other, part = Part((0, 0, 96, 32), (0, 0, 90, 30)), Part((32, 96, 128, 128), (36, 98, 124, 126))
+    end = 150
+    seen = detector._seen(image, SIZE, [other, part])
+    assert looked == [other.shown, part.shown, (32, 96, 192, 128)]  # what held its lines is not looked at again
+    assert seen is not None
+    assert [one.shown for one in seen] == [other.shown, (32, 96, 192, 128)]
+    assert (seen[Part((32, 96, 192, 128), (36, 98, 188, 126))] * SIZE).max() == 150
+
+    end = 10_000  # as long as the picture: all of it is looked at
+    assert detector._seen(image, SIZE, [part]) is None
+    assert detector._seen(image, SIZE, None) is None
+
+
+@given(
+    area=st.tuples(st.integers(0, 400), st.integers(0, 200), st.integers(1, 80), st.integers(1, 70)).map(
+        lambda a: (a[0], a[1], a[0] + a[2], a[1] + a[3])
+    ),
+    edges=st.tuples(*[st.booleans()] * 4),
+)
+def test_a_wider_area_has_more_where_it_was_asked_for(area: Area, edges: tuple[bool, bool, bool, bool]) -> None:
+    wider = _wider(area, edges, SIZE)
+    for edge, (before, now) in enumerate(zip(area, wider, strict=True)):
+        limit = (0, 0, *SIZE)[edge]
+        assert now == limit or abs(now - before) >= 64 * edges[edge]
+        assert (now == before) or edges[edge]
+        assert (now <= before) if edge < 2 else (now >= before)
+
+
+def _quad(left: float, top: float, right: float, bottom: float) -> NDArray[np.float64]:
+    return np.array([[(left, top), (right, top), (right, bottom), (left, bottom)]], np.float64)
 
 
 @st.composite

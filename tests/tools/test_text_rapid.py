@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -118,24 +117,6 @@ def test_lost_weights_are_noticed_before_anything_is_fetched(monkeypatch: pytest
     status = RapidText.check(SETTINGS)
     assert not status.ready
     assert status.fix == "pip install --force-reinstall rapidocr"
-
-
-def test_glued_words_are_parted_where_the_picture_shows_a_gap() -> None:
-    part = module._spaced
-    assert part("BigBuck", [3, 5, 7, 11, 14, 17, 19]) == "Big Buck"
-    assert part("SwissRe", [2, 5, 7, 9, 11, 13, 15]) == "SwissRe"
-    assert part("Heck,David", [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]) == "Heck, David"
-    assert part("1,000", [2, 4, 6, 8, 10]) == "1,000"
-    assert part("ok Go", [2, 4, 9, 11]) == "ok Go"
-    assert part("ab", []) == "ab"
-
-
-def test_dirt_between_two_words_is_no_dot(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = RapidText(SETTINGS)
-    for said, read in (("Music by·Ida", "Music by Ida"), ("col·lecció", "col·lecció"), ("马克·吐温", "马克·吐温")):
-        result = SimpleNamespace(txts=(said,), scores=(0.9,), word_results=None)
-        monkeypatch.setattr(engine, "_call", lambda work, result=result: result)
-        assert engine._read(np.zeros((20, 200, 3), np.uint8)).text == read
 
 
 def test_a_slide_that_builds_up_end_to_end(engine: RapidText) -> None:

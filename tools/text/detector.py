@@ -8,17 +8,16 @@ begin and end, and costs a quarter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.tools.denormals import as_zero
 from vagent.tools.text import Box, Image, Places
 from vagent.tools.text.layout import inside
+from vagent.tools.text.network import Network
 
 _STEP = 32  # the network takes pictures whose sides are multiples of so many pixels
 _LEAST_FIRST = 320  # pixels of the longer side of the first, small picture, at least
@@ -27,7 +26,9 @@ _MAYBE = 0.1  # probability from which something may be written in a place of th
 _ROOM = 48, 16  # pixels of the second picture that are looked at beside and above such places, at least
 _MOST = 0.75  # part of the second picture from which on all of it is looked at
 _SAME = 0.2  # part of one of two boxes that the other holds, from which both are of the same text
-_EDGE = 3  # pixels from the edge of a part within which a line is taken to go on beyond it
+_EDGE = 3  # pixels from the edge of a part within which a line is taken to go on beyond it, ...
+_WIDER = 0.5, 64  # ... which then gets so much of its side more there, and so many pixels at least ...
+_ATTEMPTS = 3  # ... and is looked at again, but in all no more often than this
 _MOST_ENLARGED = 3.0  # times that a small picture is enlarged, at most
 
 _BOXES = {"thresh": 0.3, "box_thresh": 0.5, "max_candidates": 1000, "unclip_ratio": 1.6, "use_dilation": True}
@@ -36,9 +37,11 @@ Map = NDArray[np.float32]
 Size = tuple[int, int]
 """Pixels of width and height."""
 
-
 Area = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels; right and bottom are behind the last."""
+
+Edges = tuple[bool, bool, bool, bool]
+"""Left, top, right and bottom, each of them or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,9 @@ class Detector:
     """
 
     def __init__(self, weights: Path) -> None:
-        from onnxruntime import InferenceSession, SessionOptions
         from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
-        options = SessionOptions()
-        options.log_severity_level = 4
-        # Several callers are faster than several threads.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        options.enable_mem_pattern = False  # there would be one for each size of picture
-        self._session = InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        self._network = Network(weights)
         self._boxes = DBPostProcess(**_BOXES)
 
     def quads(self, image: Image, side: int, where: Places | None = None) -> NDArray[np.float64]:
@@ -85,17 +80,27 @@ class Detector:
             return self._whole(image, size)
         shrunk = _fitting((size[0] * first / max(size), size[1] * first / max(size)))
         coarse = self._coarse(image, shrunk, where)
-        looked = parts(coarse >= _MAYBE, size, where)
-        if looked is None:
-            return self._whole(image, size)
-        seen = [self._within(image, size, part) for part in looked]
-        found = np.concatenate([np.empty((0, 4, 2)), *seen])
+        seen = self._seen(image, size, parts(coarse >= _MAYBE, size, where))
         # Faint type shows where more of what is around it is seen: so all is looked at where the small picture shows a
-        # line that a part does not, and where a line goes on beyond its part.
-        cut = any(_goes_on(quads * size, part, size) for quads, part in zip(seen, looked, strict=True))
-        if cut or _missed(self._read(coarse, shrunk) / shrunk, found, looked, size):
+        # line that a part does not.
+        if seen is None or _missed(self._read(coarse, shrunk) / shrunk, seen, size):
             return self._whole(image, size)
-        return found
+        return np.concatenate([np.empty((0, 4, 2)), *seen.values()])
+
+    def _seen(self, image: Image, size: Size, looked: list[Part] | None) -> dict[Part, NDArray[np.float64]] | None:
+        """What is written in parts of a picture, each made wider where a line goes on beyond it; None where it is
+        better to look at all of it.
+        """
+        seen: dict[Part, NDArray[np.float64]] = {}
+        for _ in range(_ATTEMPTS):
+            if looked is None:
+                break
+            seen = {part: seen[part] if part in seen else self._within(image, size, part) for part in looked}
+            wider = [_wider(part.counts, _goes_on(quads * size, part, size), size) for part, quads in seen.items()]
+            if wider == [part.counts for part in looked]:
+                return seen
+            looked = _parts(wider, size)
+        return None
 
     def _coarse(self, image: Image, size: Size, where: Places | None) -> Map:
         """What the network makes of a picture of this size; 0 where nobody asks."""
@@ -136,15 +141,8 @@ class Detector:
 
     def _map(self, picture: Image) -> Map:
         """How probable it is that something is written in each place of a picture whose sides fit."""
-        planes = self._levels[picture.transpose(2, 0, 1)]
-        with as_zero():
-            found: Map = self._session.run(None, {self._input: planes[None]})[0][0, 0]
+        found: Map = self._network(picture)[0, 0]
         return found
-
-    @cached_property
-    def _levels(self) -> NDArray[np.float32]:
-        """What the network takes for each grey level: -1 to 1."""
-        return np.asarray((np.arange(256, dtype=np.float32) * (1 / 255.0) - np.float64(0.5)) / 0.5, np.float32)
 
 
 def parts(maybe: NDArray[np.bool_], size: Size, where: Places | None = None) -> list[Part] | None:
@@ -171,30 +169,49 @@ def parts(maybe: NDArray[np.bool_], size: Size, where: Places | None = None) -> 
         near[y0:y1, x0:x1] = 1
     count, groups, stats, _ = cv2.connectedComponentsWithStats(near)
     asked = np.unique(groups[maybe if where is None else maybe & _laid_over(where, (width, height))])
-    areas = [_area(stats[group, :4], scale) for group in asked]
+    return _parts([_area(stats[group, :4], scale) for group in asked], size)
+
+
+def _parts(areas: Sequence[Area], size: Size) -> list[Part] | None:
     found = [Part(_shown(area, size), area) for area in _apart(areas)]
     looked = sum((part.shown[2] - part.shown[0]) * (part.shown[3] - part.shown[1]) for part in found)
     return None if looked > _MOST * size[0] * size[1] else found
 
 
-def _goes_on(quads: NDArray[np.float64], part: Part, size: Size) -> bool:
-    """Whether a line, its corners in pixels, reaches an edge of what was shown that is none of the picture's."""
+def _goes_on(quads: NDArray[np.float64], part: Part, size: Size) -> Edges:
+    """Beyond which edges of what was shown (left, top, right, bottom) a line goes on, its corners in pixels; edges of
+    the picture aside.
+    """
     if not len(quads):
-        return False
+        return False, False, False, False
+    left, top, right, bottom = part.shown
     low, high = quads.min(axis=(0, 1)), quads.max(axis=(0, 1))
-    return any(
-        (part.shown[axis] > 0 and low[axis] < part.shown[axis] + _EDGE)
-        or (part.shown[axis + 2] < size[axis] and high[axis] > part.shown[axis + 2] - _EDGE)
-        for axis in (0, 1)
+    return (
+        bool(left > 0 and low[0] < left + _EDGE),
+        bool(top > 0 and low[1] < top + _EDGE),
+        bool(right < size[0] and high[0] > right - _EDGE),
+        bool(bottom < size[1] and high[1] > bottom - _EDGE),
     )
 
 
-def _missed(coarse: NDArray[np.float64], found: NDArray[np.float64], looked: Sequence[Part], size: Size) -> bool:
+def _wider(area: Area, edges: Edges, size: Size) -> Area:
+    """The area with more room beyond these edges."""
+    left, top, right, bottom = area
+    across, down = (max(_WIDER[1], round(_WIDER[0] * side)) for side in (right - left, bottom - top))
+    return (
+        max(0, left - across * edges[0]),
+        max(0, top - down * edges[1]),
+        min(size[0], right + across * edges[2]),
+        min(size[1], bottom + down * edges[3]),
+    )
+
+
+def _missed(coarse: NDArray[np.float64], seen: Mapping[Part, NDArray[np.float64]], size: Size) -> bool:
     """Whether the small picture shows something in a part that was looked at, and nothing was found there."""
-    boxes = [_box(quad) for quad in found]
+    boxes = [_box(quad) for quads in seen.values() for quad in quads]
     for quad in coarse:
         x, y = quad.mean(axis=0) * size
-        within = any(p.counts[0] <= x < p.counts[2] and p.counts[1] <= y < p.counts[3] for p in looked)
+        within = any(p.counts[0] <= x < p.counts[2] and p.counts[1] <= y < p.counts[3] for p in seen)
         box = _box(quad)
         if within and not any(max(inside(box, other), inside(other, box)) > _SAME for other in boxes):
             return True

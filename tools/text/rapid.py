@@ -2,64 +2,42 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
-from statistics import median_low
 from threading import Lock
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed
-from vagent.tools.denormals import as_zero
 from vagent.tools.engines import Status
 from vagent.tools.text import Image, Places, Region, TextLine
 from vagent.tools.text.detector import Detector
 from vagent.tools.text.easy import EasyText
 from vagent.tools.text.layout import reading_order
-from vagent.tools.text.likeness import alike, clean, letters
+from vagent.tools.text.likeness import alike, letters
+from vagent.tools.text.recogniser import Reading, Recogniser
 from vagent.tools.text.scripts import not_bundled
 
 _MODELS = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
-_ROW = 48  # pixels of height that the recogniser reads
-_LONGEST_ROW = 3200  # pixels of width of one line, at most
-_CUBIC, _CUBIC_ROW = 1.5, 38  # small type is enlarged so many times, or to so many pixels of height, before _read
-_SPECK = re.compile(r"(?<=[a-zß-öø-ÿ])·(?=[A-ZÀ-ÖØ-Þ])")  # dirt between two words; Catalan's dot is in one
+_CUBIC, _CUBIC_ROW = 1.5, 38  # small type is enlarged so many times, or to so many pixels of height, before it is read
 _SURE = 0.98  # confidence from which a tall region is not suspected to hold two lines
 _TALL = 0.1  # part of the picture's height from which it is
 _UNSURE = 0.93  # confidence below which mirrored text is considered
 _CLEARLY_BETTER = 0.08  # confidence that a mirrored reading must gain
 
-_PARAMETERS = {
-    "Global.log_level": "critical",
-    "Global.text_score": 0.0,
-    "Global.use_cls": False,  # the angle classifier turns correct lines upside down
-    "Global.use_preprocess_img": False,
-    "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # threads spin; several callers are faster than several threads
-    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-    "Rec.rec_batch_num": 1,  # batches are padded to their widest line, which costs more than it saves
-}
 
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    text: str
-    confidence: float
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     detector: Detector
-    recogniser: Any  # rapidocr.RapidOCR, without its detector
-
-
-_NOTHING = _Reading("", 0.0)
+    recogniser: Recogniser
 
 
 class RapidText:
@@ -134,7 +112,7 @@ class RapidText:
             return []
         return [TextLine(box, whole.text, whole.confidence)]
 
-    def _read_any_way(self, crop: Image) -> _Reading:
+    def _read_any_way(self, crop: Image) -> Reading:
         """The crop as it stands, or turned where it stands upright like vertical writing, or mirrored."""
         height, width = crop.shape[:2]
         ways = [crop]
@@ -147,39 +125,26 @@ class RapidText:
                 return mirrored
         return best
 
-    def _two_lines(self, crop: Image, whole: _Reading) -> list[_Reading]:
+    def _two_lines(self, crop: Image, whole: Reading) -> list[Reading]:
         """The upper and the lower half as lines of their own, where they read better so: big titles set tight."""
         middle = crop.shape[0] // 2
-        halves = [self._read(crop[:middle]), self._read(crop[middle:])]
-        if min(h.confidence for h in halves) < 0.8 or not all(letters(h.text) > 1 for h in halves):
-            return []
+        halves: list[Reading] = []
+        for half in (crop[:middle], crop[middle:]):
+            halves.append(self._read(half))
+            if halves[-1].confidence < 0.8 or letters(halves[-1].text) < 2:
+                return []
         if alike(halves[0].text, halves[1].text, 0.6):
             return []  # two halves of the same letters
         more = sum(letters(h.text) for h in halves) > 1.3 * letters(whole.text)
         gain = sum(h.confidence for h in halves) / 2 - whole.confidence
         return halves if gain > 0 or (more and gain > -0.03) else []
 
-    def _read(self, crop: Image) -> _Reading:
-        """One line, scaled to the recogniser's height."""
-        import cv2
+    def _read(self, crop: Image) -> Reading:
+        return self._call(lambda loaded: loaded.recogniser.read(crop))
 
-        height, width = crop.shape[:2]
-        if height < 2 or width < 2:
-            return _NOTHING
-        size = min(_LONGEST_ROW, max(8, round(width * _ROW / height))), _ROW
-        how = cv2.INTER_AREA if height > _ROW else cv2.INTER_LINEAR
-        row = cv2.resize(np.ascontiguousarray(crop), size, interpolation=how)
-        result = self._call(lambda loaded: loaded.recogniser(row))
-        if not result.txts:
-            return _NOTHING
-        text = _SPECK.sub(" ", _spaced(result.txts[0], _columns(result)))
-        return _Reading(clean(text), float(result.scores[0]))
-
-    def _call(self, work: Callable[[_Loaded], Any]) -> Any:
+    def _call(self, work: Callable[[_Loaded], _Result]) -> _Result:
         try:
-            loaded = self._load()
-            with as_zero():
-                return work(loaded)
+            return work(self._load())
         except Exception as error:
             raise EngineFailed(
                 "text recognition broke", f"{type(error).__name__}: {error}", hint="leave it out: --engine text=off"
@@ -188,10 +153,8 @@ class RapidText:
     def _load(self) -> _Loaded:
         with self._lock:
             if self._loaded is None:
-                from rapidocr import RapidOCR
-
-                recogniser = RapidOCR(params={**_PARAMETERS, "Global.use_det": False, "Global.return_word_box": True})
-                self._loaded = _Loaded(Detector(_weights(_MODELS[0]) or Path(_MODELS[0])), recogniser)
+                detector, recogniser = (_weights(name) or Path(name) for name in _MODELS)
+                self._loaded = _Loaded(Detector(detector), Recogniser(recogniser))
             return self._loaded
 
 
@@ -234,8 +197,8 @@ def _crop(image: Image, region: Region) -> Image | None:
     top, right, bottom, left = (float(np.linalg.norm(corners[i] - corners[(i + 1) % 4])) for i in range(4))
     if min(max(top, bottom), max(left, right)) < 3:
         return None
-    # Small type is enlarged in two steps, cubic here and linear in _read: cubic alone loses the spaces between words,
-    # linear alone the thin strokes.
+    # Small type is enlarged in two steps, cubic here and linear in the recogniser: cubic alone loses the spaces
+    # between words, linear alone the thin strokes.
     scale = max(1.0, min(_CUBIC, _CUBIC_ROW / max(left, right)))
     across, down = round(scale * max(top, bottom)), round(scale * max(left, right))
     target = np.array([(0, 0), (across, 0), (across, down), (0, down)], np.float32)
@@ -251,30 +214,3 @@ def _halves(region: Region) -> tuple[Region, Region]:
     left = ((one[0] + four[0]) / 2, (one[1] + four[1]) / 2)
     right = ((two[0] + three[0]) / 2, (two[1] + three[1]) / 2)
     return Region((one, two, right, left)), Region((left, right, three, four))
-
-
-def _columns(result: Any) -> list[int]:
-    """Where the recogniser saw each letter that is no space, in steps along the line; empty where it does not say."""
-    words = getattr(result, "word_results", None)
-    found = getattr(words[0], "word_cols", None) if words else None
-    return [int(c) for word in found or () for c in word]
-
-
-def _spaced(text: str, columns: Sequence[int]) -> str:
-    """Spaces put back where words were glued: after a comma, and before a capital that stands clearly apart."""
-    places = [i for i, c in enumerate(text) if not c.isspace()]
-    if len(places) != len(columns) or len(columns) < 3:
-        return text
-    usual = median_low(b - a for a, b in pairwise(columns))
-    out: list[str] = []
-    for n, i in enumerate(places):
-        if n and i == places[n - 1] + 1 and _glued(text[i - 1], text[i], columns[n] - columns[n - 1], usual):
-            out.append(" ")
-        out.append(text[places[n - 1] + 1 : i + 1] if n else text[: i + 1])
-    return "".join(out)
-
-
-def _glued(before: str, after: str, step: int, usual: float) -> bool:
-    if before in ",;" and after.isalpha() and after.isascii():
-        return True
-    return before.islower() and after.isupper() and step >= 2 * usual
