@@ -28,17 +28,12 @@ _SPACE = re.compile(r"\s+")
 _Row = TypeVar("_Row", bound=Evidence | Line)
 
 
-def passages(rows: Iterable[Evidence | Line]) -> dict[int, str]:
-    """The text to embed for each row of one video, by the row's id.
+def passages(rows: Iterable[_Row]) -> Iterator[tuple[_Row, str]]:
+    """The text to embed for each row of one video, as it comes: a spoken row waits for the next one of its kind.
 
     Args:
         rows: in order of time.
     """
-    return {row.id: text for row, text in _passages(rows)}
-
-
-def _passages(rows: Iterable[_Row]) -> Iterator[tuple[_Row, str]]:
-    """The same as it comes: a spoken row waits for the next one of its kind."""
     spoken: dict[Kind, deque[_Row]] = {kind: deque(maxlen=2) for kind in SPOKEN}
     for row in rows:
         if row.kind not in spoken:
@@ -84,7 +79,7 @@ def embed_video(
     done = 0
     embedded: dict[bytes, int] = {}  # by a hash of the text: the newest last
     waiting: dict[int, str] = {}
-    for row, text in _passages(store.lines(video, engine.model)):
+    for row, text in passages(store.lines(video, engine.model)):
         if row.embedded:
             _remember(embedded, {text: row.id})
             continue

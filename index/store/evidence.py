@@ -100,14 +100,6 @@ class EvidenceRows(FullText):
         sql = f"{_EVIDENCE} FROM evidence e WHERE {where} ORDER BY e.video, e.start, e.id"
         return self._read(columns.evidence, sql, values)
 
-    def told(self, video: int, kinds: Sequence[Kind]) -> list[tuple[str, float, float, str, bool]]:
-        """Kind, start, end, text and weakness of a video's evidence of some kinds, in an order that no number tells."""
-        sql = (
-            'SELECT kind, start, "end", text, weak FROM evidence WHERE video = ?'
-            ' AND kind IN (SELECT value FROM json_each(?)) ORDER BY start, "end", kind, text, weak'
-        )
-        return self._read(lambda row: (*row[:4], bool(row[4])), sql, (video, to_json(list(kinds))))
-
     def counts(self, video: int) -> dict[str, int]:
         """Rows of evidence by kind."""
         return dict(self._rows("SELECT kind, count(*) FROM evidence WHERE video = ? GROUP BY kind", (video,)))

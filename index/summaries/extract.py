@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vagent.index.records import Evidence
-from vagent.index.summaries.material import Numbers, Sentence, gather
+from vagent.index.summaries.material import gather
+from vagent.index.summaries.sentences import Numbers, Sentence, Sentences
 from vagent.tools.time import Span
 
 _DAMPING = 0.85  # part of the way that likeness goes on its own
@@ -22,6 +23,7 @@ _ROUNDS = 60  # steps in which the centrality settles
 _LEAST = 0.1  # likeness below which two sentences have nothing to do with each other
 _SAID = 0.5  # how much centrality counts beside telling words
 _NEW = 0.5  # how much likeness to what is taken already counts against a sentence
+_COMPARED = 600  # sentences that are compared each with each, at most: half an hour of speech
 _LIKELY = range(6, 33)  # words of a sentence that can stand by itself
 _SLIDE = 3  # words that carry content, of on-screen text that can
 _ODD = 0.5  # factor on the centrality of one that is shorter or longer
@@ -39,7 +41,7 @@ _LEANS = frozenset(
 )
 
 
-def central(sentences: Sequence[Sentence], everywhere: Mapping[str, int], count: int, most: int) -> list[Sentence]:
+def central(sentences: Sentences, everywhere: Mapping[str, int], count: int, most: int) -> Sentences:
     """The sentences that stand for a stretch, in order of time. What an unreliable engine recognised is among them only
     where there is little else.
 
@@ -49,25 +51,42 @@ def central(sentences: Sequence[Sentence], everywhere: Mapping[str, int], count:
         count: how many sentences, at most.
         most: how many words they have together, at most; a first sentence that has more is taken all the same.
     """
-    sure = [sentence for sentence in sentences if not sentence.weak]
-    sentences = sure if sum(len(s.words) >= _TELLS for s in sure) >= _ENOUGH else sentences
-    worth, alike = worths(sentences, everywhere), likeness(sentences)
+    sure = sentences.take(~sentences.weak)
+    sentences = sure if np.count_nonzero(sure.contents >= _TELLS) >= _ENOUGH else sentences
+    while len(sentences) > _COMPARED:
+        sentences = _likely(sentences, everywhere, count)
+    return sentences.take(_taken(sentences, everywhere, count, most))
+
+
+def _likely(sentences: Sentences, everywhere: Mapping[str, int], count: int) -> Sentences:
+    """Those of a long stretch that may stand for it: the best of its parts, for the effort grows with the square."""
+    parts = -(-len(sentences) // _COMPARED)
+    size = -(-len(sentences) // parts)
+    best = max(count, _COMPARED // parts)
+    kept: list[int] = []
+    for begin in range(0, len(sentences), size):
+        kept += [begin + at for at in _taken(sentences[begin : begin + size], everywhere, best)]
+    return sentences.take(kept)
+
+
+def _taken(sentences: Sentences, everywhere: Mapping[str, int], count: int, most: float = math.inf) -> list[int]:
+    """The places of the sentences that stand for all of them."""
+    worth, alike, lengths = worths(sentences, everywhere), likeness(sentences), sentences.lengths
     taken: list[int] = []
-    left = most
-    while len(taken) < count:
-        fits = [at for at in range(len(sentences)) if at not in taken and (sentences[at].length <= left or not taken)]
-        if not fits:
-            break
-        same = {at: max((float(alike[at, other]) for other in taken), default=0.0) for at in fits}
-        best = max(fits, key=lambda at: ((1 - _NEW) * worth[at] - _NEW * same[at], -at))
+    fits, same = np.ones(len(sentences), bool), np.zeros(len(sentences))
+    while len(taken) < count and fits.any():
+        best = int(np.where(fits, (1 - _NEW) * worth - _NEW * same, -np.inf).argmax())
         if same[best] > _REPEATED:
             break
         taken.append(best)
-        left -= sentences[best].length
-    return [sentences[at] for at in sorted(taken)]
+        most -= lengths[best]
+        same = np.maximum(same, alike[:, best])
+        fits &= lengths <= most
+        fits[taken] = False
+    return sorted(taken)
 
 
-def telling(rows: Sequence[Evidence], duration: float, span: Span, count: int, most: int) -> list[Sentence]:
+def telling(rows: Sequence[Evidence], duration: float, span: Span, count: int, most: int) -> Sequence[Sentence]:
     """The sentences that stand for any stretch of a video, as ``central`` gives them.
 
     Args:
@@ -75,25 +94,26 @@ def telling(rows: Sequence[Evidence], duration: float, span: Span, count: int, m
         duration: seconds of the video.
     """
     material = gather(rows, [], [], duration, {})
-    everywhere = Counter(word for sentence in material.sentences for word in sentence.words)
-    return central(material.within(span), everywhere, count, most)
+    return central(material.within(span), material.sentences.counted(), count, most)
 
 
-def worths(sentences: Sequence[Sentence], everywhere: Mapping[str, int]) -> Numbers:
+def worths(sentences: Sentences, everywhere: Mapping[str, int]) -> Numbers:
     """How well each sentence stands for all of them, 0..1; the best has 1."""
     if not sentences:
         return np.zeros(0)
-    middle, told = _centrality(likeness(sentences)), _telling(sentences, everywhere)
-    form = np.array([_form(sentence) for sentence in sentences])
+    middle, held = _centrality(likeness(sentences)), list(sentences)
+    told = _telling(held, everywhere)
+    form = np.array([_form(sentence) for sentence in held])
     scored = (_SAID * middle / middle.max() + (1 - _SAID) * told / max(float(told.max()), 1e-9)) * form
     return np.asarray(scored / max(float(scored.max()), 1e-9), np.float64)
 
 
 def _centrality(alike: Numbers) -> Numbers:
-    linked = np.where(alike < _LEAST, 0.0, alike)
-    sums = linked.sum(axis=1)
-    ways = linked / np.maximum(sums[:, None], 1e-12)
-    size = len(alike)
+    """How central each is; the likenesses are used up."""
+    ways, size = alike, len(alike)
+    ways[ways < _LEAST] = 0.0
+    sums = ways.sum(axis=1)
+    ways /= np.maximum(sums[:, None], 1e-12)
     rank = np.full(size, 1 / size)
     for _ in range(_ROUNDS):
         rank = (1 - _DAMPING) / size + _DAMPING * (rank @ ways + rank[sums <= 0].sum() / size)
@@ -118,24 +138,26 @@ def _telling(sentences: Sequence[Sentence], everywhere: Mapping[str, int]) -> Nu
     return np.array(full)
 
 
-def likeness(sentences: Sequence[Sentence]) -> Numbers:
+def likeness(sentences: Sentences) -> Numbers:
     """How alike every two sentences are, 0..1: by meaning where all were embedded, else by their words."""
-    held = [sentence.vector for sentence in sentences if sentence.vector is not None]
+    held = [direction for direction in sentences.directions() if direction is not None]
     if held and len(held) == len(sentences):
         vectors = np.stack(held)
-        return np.clip(vectors @ vectors.T, 0.0, 1.0)
+        alike = vectors @ vectors.T
+        return np.clip(alike, 0.0, 1.0, out=alike)
     return _shared_words(sentences)
 
 
-def _shared_words(sentences: Sequence[Sentence]) -> Numbers:
+def _shared_words(sentences: Sentences) -> Numbers:
     """Cosines of the words' counts, rare words weighing more."""
-    spread = Counter(word for sentence in sentences for word in set(sentence.words))
+    held = [Counter(sentence.words) for sentence in sentences]
+    spread = Counter(word for words in held for word in words)
     numbers = {word: at for at, word in enumerate(sorted(spread))}
-    counts = np.zeros((len(sentences), len(numbers)))
-    for row, sentence in enumerate(sentences):
-        for word, count in Counter(sentence.words).items():
-            counts[row, numbers[word]] = count * math.log(1 + len(sentences) / spread[word])
-    counts /= np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-12)
+    counts = np.zeros((len(held), len(numbers)))
+    for row, words in zip(counts, held, strict=True):
+        for word, count in words.items():
+            row[numbers[word]] = count * math.log(1 + len(held) / spread[word])
+        row /= max(math.sqrt(float((row * row).sum())), 1e-12)
     return np.asarray(counts @ counts.T, np.float64)
 
 

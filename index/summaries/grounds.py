@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from vagent.errors import TimeError
 from vagent.index import words
-from vagent.index.summaries.material import Sentence, content
+from vagent.index.summaries.sentences import Sentences, content
 from vagent.tools.time import parse_time
 
 _SENTENCES = re.compile(r"(?<=[.!?…])[\"”’')\]]*\s+(?=\S)|(?<=[。！？])")
@@ -38,7 +38,7 @@ def grounded(text: str, material: str) -> tuple[str, list[str]]:
     return " ".join(kept), left_out
 
 
-def support(text: str, sentences: Sequence[Sentence], count: int) -> list[Sentence]:
+def support(text: str, sentences: Sentences, count: int) -> Sentences:
     """The sentences of the material that say most of what each sentence of a summary says, in order of time."""
     taken: set[int] = set()
     found = {word for sentence in sentences for word in sentence.words}
@@ -48,7 +48,7 @@ def support(text: str, sentences: Sequence[Sentence], count: int) -> list[Senten
         best, at = max(scored, default=(0.0, 0))
         if best > 0:
             taken.add(-at)
-    return [sentences[at] for at in sorted(taken)][:count]
+    return sentences.take(sorted(taken)[:count])
 
 
 class _Known:

@@ -6,6 +6,8 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,15 @@ from vagent.index.recorded import recorded
 from vagent.index.records import Evidence, Kind, Video
 from vagent.index.store import Status, Store
 from vagent.index.summaries.make import METHOD, make
-from vagent.index.summaries.material import USED, gather
+from vagent.index.summaries.material import USED, collected
+from vagent.index.summaries.sentences import Vectors
 from vagent.index.summaries.writer import Writer
 from vagent.index.video.job import Job, stage_fingerprint
 from vagent.tools.chat import ChatModel
 from vagent.tools.embeddings import EmbeddingEngine
 
 _STAGE = "summaries"
+_BATCH = 256  # texts that are embedded at once
 _SENTENCES: tuple[Kind, ...] = ("subtitle", "speech", "screen_text", "caption")  # kinds that vectors are needed of
 
 _log = logging.getLogger("vagent.index.summaries")
@@ -67,10 +71,13 @@ def summarise(
     found = _kept(store, video.id, mark, chat)
     if found is not None:
         return found
-    evidence = _evidence(store, video.id)
-    vectors = _vectors(store, evidence, embeddings)
-    material = gather(evidence, store.clips(video.id), store.shots(video.id), video.duration, vectors)
-    del evidence, vectors  # of a long film they are most of what is held
+    material = collected(
+        partial(store.walk, video.id),
+        store.clips(video.id),
+        store.shots(video.id),
+        video.duration,
+        _vectors(store, video.id, embeddings),
+    )
     embed = None if embeddings is None else embeddings.embed
     writer = None if chat is None else _writer(store, video.id, settings, mark, chat)
     rows = make(video, material, video.info.get("chapters") or (), settings.summaries.words, embed, writer)
@@ -105,7 +112,11 @@ def refresh(job: Job) -> None:
 def fingerprint(store: Store, video: Video, settings: Settings, embeddings: EmbeddingEngine | None) -> str:
     """A hash of all that the summaries of a video rest on: what its evidence says and when, its clips, the settings and
     the model that compares meanings. No number of a row is in it, so that it is the same in every library."""
-    held = hashlib.blake2b(repr(store.told(video.id, USED)).encode(), digest_size=16).hexdigest()
+    told = hashlib.blake2b(b"[", digest_size=16)
+    for number, row in enumerate(store.told(video.id, USED)):
+        told.update((", " * bool(number) + repr(row)).encode())
+    told.update(b"]")
+    held = told.hexdigest()
     clips = [[clip.span.start, clip.span.end] for clip in store.clips(video.id)]
     model = None if embeddings is None else embeddings.model
     marks = video.info.get("chapters")
@@ -183,23 +194,24 @@ def _writer(store: Store, video: int, settings: Settings, mark: str, chat: ChatM
     return Writer(chat, settings.summaries.words, dict(before), keep)
 
 
-def _evidence(store: Store, video: int) -> list[Evidence]:
-    """What summaries are made from, in order of time. Only of what is written more is read than the text."""
-    rows = (row for kind in USED for row in store.walk(video, kind))
-    lean = [row if row.kind == "screen_text" else replace(row, extra={}) for row in rows]
-    return sorted(lean, key=lambda row: (row.span.start, row.id))
-
-
-def _vectors(
-    store: Store, evidence: Sequence[Evidence], engine: EmbeddingEngine | None
-) -> dict[int, NDArray[np.float32]]:
-    """Vectors of the sentences' rows: those of the library, and new ones where it has none yet."""
+def _vectors(store: Store, video: int, engine: EmbeddingEngine | None) -> Vectors:
+    """Gives the vectors of a video's sentences: those of the library, and new ones where it has none yet."""
     if engine is None:
-        return {}
-    rows = [row for row in evidence if row.kind in _SENTENCES]
-    found = store.vectors_of(engine.model, [row.id for row in rows])
-    missing = [row.id for row in rows if row.id not in found and row.text.strip()]
-    if missing:
-        texts = passages(rows)
-        found |= dict(zip(missing, engine.embed([texts[number] for number in missing]), strict=True))
+        return lambda ids: {}
+    made = _missing(store, video, engine)
+
+    def vectors(ids: Sequence[int]) -> dict[int, NDArray[np.floating[Any]]]:
+        new = {number: made[number] for number in ids if number in made}
+        return {**store.vectors_of(engine.model, ids), **new}
+
+    return vectors
+
+
+def _missing(store: Store, video: int, engine: EmbeddingEngine) -> dict[int, NDArray[np.float16]]:
+    """New vectors of the sentences' rows that have none, with as many digits as the library keeps."""
+    rows = (row for row in store.lines(video, engine.model) if row.kind in _SENTENCES)
+    missing = ((row.id, text) for row, text in passages(rows) if not row.embedded)
+    found: dict[int, NDArray[np.float16]] = {}
+    while batch := dict(islice(missing, _BATCH)):
+        found |= dict(zip(batch, engine.embed([*batch.values()]).astype(np.float16), strict=True))
     return found

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from vagent.index.records import Evidence, Kind, Video
 from vagent.index.summaries.extract import central
 from vagent.index.summaries.grounds import support
-from vagent.index.summaries.material import Label, Material, Sentence
+from vagent.index.summaries.material import Material
 from vagent.index.summaries.outline import Chapter, outline
+from vagent.index.summaries.sentences import Label, Sentence, Sentences
 from vagent.index.summaries.titles import Embed, titles
 from vagent.index.summaries.writer import ROOM, Writer, Written, lines
 from vagent.tools.safe import quoted
@@ -57,7 +58,7 @@ class _Part:
 
     span: Span
     title: str
-    quotes: Sequence[Sentence]
+    quotes: Sentences
     written: Written | None = None
 
 
@@ -70,30 +71,30 @@ class _Maker:
         self._words = words
         self._embed = embed
         self._writer = writer
-        self._everywhere = Counter(word for sentence in material.sentences for word in sentence.words)
+        self._everywhere = material.sentences.counted()
 
     def rows(self, chapters: Sequence[Chapter]) -> list[Evidence]:
-        spans = [chapter.span for chapter in chapters]
-        made = [self._chapter(chapter, name) for chapter, name in zip(chapters, self._titles(spans), strict=True)]
-        whole = self._row("video", self._whole([part for part, _ in made]))
-        if self._writer is not None and self._writer.notices:
-            whole = replace(whole, extra={**whole.extra, "notice": "; ".join(self._writer.notices)})
-        found = [whole]
-        for part, scenes in made:
+        parts, found = [], []
+        within = [self._material.within(chapter.span) for chapter in chapters]
+        names = titles(within, [chapter.span for chapter in chapters], self._embed)
+        for chapter, sentences, name in zip(chapters, within, names, strict=True):
+            part, scenes = self._chapter(chapter, sentences, name)
+            parts.append(part)
             found.append(self._row("chapter", part))
             found += [self._row("scene", scene) for scene in scenes] if len(scenes) > 1 else []
-        return found
+        whole = self._row("video", self._whole(parts))
+        if self._writer is not None and self._writer.notices:
+            whole = replace(whole, extra={**whole.extra, "notice": "; ".join(self._writer.notices)})
+        return [whole, *found]
 
-    def _titles(self, spans: Sequence[Span]) -> list[str]:
-        return titles([self._material.within(span) for span in spans], spans, self._embed)
-
-    def _chapter(self, chapter: Chapter, name: str) -> tuple[_Part, list[_Part]]:
+    def _chapter(self, chapter: Chapter, sentences: Sentences, name: str) -> tuple[_Part, list[_Part]]:
         """A chapter and its scenes. A model sums up the chapter's lines; where they are too many for one call, it sums
         up each scene, and then the scenes."""
-        sentences = self._material.within(chapter.span)
+        within = [self._material.within(span, sentences) for span in chapter.scenes]
+        names = titles(within, chapter.scenes, self._embed)
         scenes = [
-            _Part(span, title, self._central(self._material.within(span), "scene", self._words // 2))
-            for span, title in zip(chapter.scenes, self._titles(chapter.scenes), strict=True)
+            _Part(span, title, self._central(held, "scene", self._words // 2))
+            for span, title, held in zip(chapter.scenes, names, within, strict=True)
         ]
         written = None
         if self._writer is not None and len(lines(sentences)) <= ROOM:
@@ -110,14 +111,14 @@ class _Maker:
         written = writer.of_lines(scene.span, _room(self._material.within(scene.span)))
         return replace(scene, title=written.title or scene.title, written=written) if written else scene
 
-    def _central(self, sentences: Sequence[Sentence], level: Level, words: int) -> list[Sentence]:
+    def _central(self, sentences: Sentences, level: Level, words: int) -> Sentences:
         return central(sentences, self._everywhere, _SENTENCES[level], words)
 
     def _whole(self, parts: Sequence[_Part]) -> _Part:
         span = Span(0.0, self._material.duration)
-        candidates = [sentence for part in parts for sentence in part.quotes]
+        candidates = self._material.sentences[:0].with_those_of([part.quotes for part in parts])
         quotes = self._central(candidates, "video", self._words)
-        (title,) = self._titles([span])
+        (title,) = titles([self._material.within(span)], [span], self._embed)
         written = parts[0].written if len(parts) == 1 else None
         told = [(part.span, part.written) for part in parts if part.written]
         if self._writer is not None and len(parts) > 1 and told:
@@ -125,17 +126,17 @@ class _Maker:
         return _Part(span, (written.title if written else "") or title, quotes, written)
 
     def _row(self, level: Level, part: _Part) -> Evidence:
-        sentences = self._material.within(part.span)
-        labels = [label for label in self._material.labels if label.span.overlap(part.span) > 0]
+        material = part.quotes
         if part.written and self._writer is not None:
+            material = self._material.within(part.span)
             text, engine = part.written.text, self._writer.model.revision
-            grounds = support(text, sentences, _ROWS) or part.quotes
+            grounds = support(text, material, _ROWS) or part.quotes
         else:
             text, engine, grounds = _quotation(part.quotes), METHOD, part.quotes
         rows = [row for sentence in grounds for row in sentence.rows]
+        labels = [] if text and material else self._material.labels.during(part.span)
         if not text:
             text, rows = _things(labels)
-        material = part.quotes if engine == METHOD else sentences
         weak = _mostly_weak(material) if material else bool(labels) and all(label.weak for label in labels)
         return Evidence(
             video=self._video.id,
@@ -164,11 +165,11 @@ def _things(labels: Sequence[Label]) -> tuple[str, list[int]]:
     return " ".join(told), rows
 
 
-def _mostly_weak(sentences: Sequence[Sentence]) -> bool:
-    return 2 * sum(s.length for s in sentences if s.weak) > sum(s.length for s in sentences)
+def _mostly_weak(sentences: Sentences) -> bool:
+    return bool(2 * sentences.lengths[sentences.weak].sum() > sentences.lengths.sum())
 
 
-def _room(sentences: Sequence[Sentence]) -> list[Sentence]:
+def _room(sentences: Sentences) -> Sentences:
     """As many sentences as fit into one call, evenly spread."""
     step = -(-len(lines(sentences)) // ROOM)
-    return list(sentences[:: max(1, step)])
+    return sentences[:: max(1, step)]

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import heapq
 import re
+from array import array
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vagent.index import words
 from vagent.index.records import Clip, Evidence, Kind, Shot
-from vagent.index.search.queries import STOP_WORDS
+from vagent.index.summaries.sentences import Columns, Heading, Labels, Sentences, Vectors, Vocabulary
 from vagent.tools.safe import safe
 from vagent.tools.time import Span
 
 USED: tuple[Kind, ...] = ("subtitle", "speech", "screen_text", "objects", "caption", "sound")
 """Kinds of evidence that summaries are made from."""
 
-Numbers = NDArray[np.float64]
+Rows = Callable[[Kind], Iterable[Evidence]]
+"""Gives the evidence of one kind in order of time, as often as it is asked."""
 
-_LABELS: frozenset[Kind] = frozenset({"objects", "sound"})
+_LABELS: tuple[Kind, ...] = ("objects", "sound")
 _PAUSE = 2.5  # seconds of silence that end a sentence, whatever its punctuation
 _BREATH = 1.0  # seconds that end one where there is no punctuation ...
 _PHRASE = 12  # ... and so many words do too
@@ -42,72 +43,23 @@ _ASIDE = re.compile(r"\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】|[♪♫]"
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """A line of on-screen text that may be a title: how high its type is, as a part of the picture's height."""
-
-    text: str
-    height: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sentence:
-    """What can be quoted by itself.
-
-    Attributes:
-        span: of the rows that it comes from.
-        text: on one line, safe to show.
-        rows: ids of the evidence.
-        words: stems that carry content, with repeats.
-        vector: the direction of its meaning, of length one; None where nothing was embedded.
-        heading: what stands out in it, where it is on-screen text.
-    """
-
-    span: Span
-    kind: Kind
-    text: str
-    rows: tuple[int, ...]
-    words: tuple[str, ...]
-    weak: bool = False
-    vector: Numbers | None = None
-    heading: Heading | None = None
-
-    @property
-    def at(self) -> float:
-        """The second that says where it belongs: what is said in the middle of it, what is shown when it comes up."""
-        return self.span.start if self.kind in ("screen_text", "caption") else self.span.middle
-
-    @property
-    def length(self) -> int:
-        """How many words it has; in a script without spaces, how many pairs of characters."""
-        return len(words.words(self.text))
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """The name of a thing seen or a sound heard."""
-
-    span: Span
-    kind: Kind
-    text: str
-    row: int
-    words: tuple[str, ...]
-    weak: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Material:
     """All that the summaries of one video are made from; everything in order of time, ``duration`` in seconds."""
 
     duration: float
-    sentences: Sequence[Sentence]
-    labels: Sequence[Label]
+    sentences: Sentences
+    labels: Labels
     clips: Sequence[Clip]
     shots: Sequence[Shot]
 
-    def within(self, span: Span) -> list[Sentence]:
-        """The sentences of a stretch; what lies after the end of the video belongs to its last stretch."""
+    def within(self, span: Span, among: Sentences | None = None) -> Sentences:
+        """The sentences of a stretch; what lies after the end of the video belongs to its last stretch.
+
+        Args:
+            among: those of a longer stretch, where they are known.
+        """
         end = float("inf") if span.end >= self.duration else span.end
-        return [sentence for sentence in self.sentences if span.start <= sentence.at < end]
+        return (self.sentences if among is None else among).within(span.start, end)
 
 
 def gather(
@@ -117,7 +69,7 @@ def gather(
     duration: float,
     vectors: Mapping[int, NDArray[np.float32]],
 ) -> Material:
-    """The material of one video.
+    """The material of one video whose evidence is at hand.
 
     Args:
         rows: its evidence, in order of time; kinds that no summary is made from are left out.
@@ -125,86 +77,77 @@ def gather(
         vectors: of evidence rows, by id; none where nothing was embedded.
     """
     of: dict[Kind, list[Evidence]] = {kind: [row for row in rows if row.kind == kind] for kind in USED}
-    drafts = [
-        *_spoken(_heard(of["subtitle"], of["speech"])),
-        *_written(of["screen_text"], duration),
-        *(_Draft(row.span, row.kind, piece, (row,)) for row in of["caption"] for piece in _pieces(row.text)),
-    ]
-    labels = [row for kind in sorted(_LABELS) for row in of[kind]]
-    texts = [draft.text for draft in drafts] + [row.text for row in labels]
-    known = sorted({word for text in texts for word in content(text)})
-    stems = dict(zip(known, words.stems(known), strict=True))
-    return Material(
-        duration,
-        sorted((_sentence(draft, stems, vectors) for draft in drafts), key=lambda s: (s.span, s.rows)),
-        sorted((_label(row, stems) for row in labels), key=lambda label: (label.span, label.row)),
+    return collected(
+        of.__getitem__,
         clips,
         shots,
+        duration,
+        lambda ids: {number: vectors[number] for number in ids if number in vectors},
     )
 
 
-def content(text: str) -> list[str]:
-    """The words of a text that carry content, with repeats."""
-    return [word for word in words.words(text) if word not in STOP_WORDS and not word.isdigit()]
+def collected(rows: Rows, clips: Sequence[Clip], shots: Sequence[Shot], duration: float, vectors: Vectors) -> Material:
+    """The material of one video whose evidence is read as it is needed, some of it twice.
 
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A sentence before its words are known."""
-
-    span: Span
-    kind: Kind
-    text: str
-    rows: tuple[Evidence, ...]
-    heading: Heading | None = None
-
-
-def _sentence(draft: _Draft, stems: Mapping[str, str], vectors: Mapping[int, NDArray[np.float32]]) -> Sentence:
-    held = [vectors[row.id] for row in draft.rows if row.id in vectors]
-    vector: Numbers | None = np.sum(np.stack(held), axis=0, dtype=np.float64) if held else None
-    length = 0.0 if vector is None else float(np.linalg.norm(vector))
-    return Sentence(
-        span=draft.span,
-        kind=draft.kind,
-        text=draft.text,
-        rows=tuple(row.id for row in draft.rows),
-        words=tuple(stems[word] for word in content(draft.text)),
-        weak=any(row.weak for row in draft.rows),
-        vector=None if vector is None or not length else vector / length,
-        heading=draft.heading,
-    )
-
-
-def _label(row: Evidence, stems: Mapping[str, str]) -> Label:
-    return Label(row.span, row.kind, safe(row.text), row.id, tuple(stems[w] for w in content(row.text)), row.weak)
+    Args:
+        duration: seconds.
+        vectors: gives those of evidence rows; none where nothing was embedded. They are read whenever sentences are
+            compared.
+    """
+    vocabulary = Vocabulary()
+    columns, labels = Columns(vocabulary, vectors), Labels(vocabulary)
+    _spoken(columns, rows)
+    _written(columns, rows, duration)
+    for row in rows("caption"):
+        for piece in _pieces(row.text):
+            columns.add(row.span, row.kind, piece, [row.id], row.weak)
+    for kind in _LABELS:
+        for row in rows(kind):
+            labels.add(row.span, row.kind, row.text, row.id, row.weak)
+    vocabulary.close()
+    labels.close()
+    return Material(duration, columns.in_order(), labels, clips, shots)
 
 
 # ------------------------------------------------------------------ what is said
 
 
-def _heard(subtitles: Sequence[Evidence], speech: Sequence[Evidence]) -> list[Evidence]:
+def _heard(rows: Rows) -> Callable[[], Iterator[Evidence]]:
     """Subtitles, and what was recognised where there are none: both of one moment would say everything twice."""
-    starts = [row.span.start for row in subtitles]
-    ends = list(accumulate((row.span.end for row in subtitles), max))
-    more = []
-    for row in speech:
+    starts, ends = array("d"), array("d")
+    for row in rows("subtitle"):
+        starts.append(row.span.start)
+        ends.append(max(row.span.end, ends[-1] if ends else 0.0))
+
+    def alone(row: Evidence) -> bool:
         before = bisect_left(starts, row.span.end)
-        if not before or ends[before - 1] <= row.span.start:
-            more.append(row)
-    return sorted([*subtitles, *more], key=lambda row: (row.span, row.id))
+        return not before or ends[before - 1] <= row.span.start
+
+    def heard() -> Iterator[Evidence]:
+        both = heapq.merge(rows("subtitle"), filter(alone, rows("speech")), key=lambda row: row.span.start)
+        for _, together in groupby(both, key=lambda row: row.span.start):
+            yield from sorted(together, key=lambda row: (row.span, row.id))
+
+    return heard
 
 
-def _spoken(rows: Sequence[Evidence]) -> list[_Draft]:
+def _spoken(columns: Columns, rows: Rows) -> None:
     """Rows cut and joined into sentences."""
-    pieces = [(row, piece) for row in rows for piece in _pieces(row.text)]
-    punctuated = sum(_ENDED.search(piece) is not None for _, piece in pieces) >= _PUNCTUATED * len(rows)
-    groups: list[list[tuple[Evidence, str]]] = []
-    for row, piece in pieces:
-        if groups and not _ends(groups[-1], row, punctuated):
-            groups[-1].append((row, piece))
-        else:
-            groups.append([(row, piece)])
-    return [_joined(group) for group in groups]
+    heard = _heard(rows)
+    count = ended = 0
+    for row in heard():
+        count += 1
+        ended += sum(_ENDED.search(piece) is not None for piece in _pieces(row.text))
+    punctuated = ended >= _PUNCTUATED * count
+    group: list[tuple[Evidence, str]] = []
+    for row in heard():
+        for piece in _pieces(row.text):
+            if group and _ends(group, row, punctuated):
+                _join(columns, group)
+                group = []
+            group.append((row, piece))
+    if group:
+        _join(columns, group)
 
 
 def _ends(held: Sequence[tuple[Evidence, str]], following: Evidence, punctuated: bool) -> bool:
@@ -218,10 +161,11 @@ def _ends(held: Sequence[tuple[Evidence, str]], following: Evidence, punctuated:
     return last is not following and (pause > _BREATH or size >= _PHRASE)
 
 
-def _joined(held: Sequence[tuple[Evidence, str]]) -> _Draft:
+def _join(columns: Columns, held: Sequence[tuple[Evidence, str]]) -> None:
     rows = [row for at, (row, _) in enumerate(held) if at == 0 or row is not held[at - 1][0]]
     span = Span(rows[0].span.start, max(row.span.end for row in rows))
-    return _Draft(span, rows[0].kind, " ".join(text for _, text in held), tuple(rows))
+    text = " ".join(text for _, text in held)
+    columns.add(span, rows[0].kind, text, [row.id for row in rows], any(row.weak for row in rows))
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -234,19 +178,33 @@ def _pieces(text: str) -> Iterator[str]:
 # ------------------------------------------------------------------ what is written
 
 
-def _written(rows: Sequence[Evidence], duration: float) -> list[_Draft]:
+def _written(columns: Columns, rows: Rows, duration: float) -> None:
     """On-screen text, a row a sentence; what stands there all the time only where there is nothing else."""
-    shown: Counter[str] = Counter()
-    for row in rows:
-        shown[_key(row.text)] += row.span.duration  # type: ignore[assignment]
-    rows = [row for row in rows if len(_key(row.text)) >= _LETTERS]
-    changing = [row for row in rows if shown[_key(row.text)] <= _STANDING * duration]
-    usual = float(np.median([line[1] for row in rows for line in _lines(row)] or [0.0]))
-    return [
-        _Draft(row.span, row.kind, text, (row,), _heading(row, usual))
-        for row in (changing if len(changing) >= _FEW else rows)
-        if (text := " / ".join(line for part in row.text.splitlines() if (line := safe(part))))
-    ]
+    shown: dict[int, float] = {}  # seconds, by a hash of the text
+    texts, heights, counts = array("q"), array("d"), array("i")
+    for row in _legible(rows):
+        key = _hash(row.text)
+        shown[key] = shown.get(key, 0.0) + row.span.duration
+        lines = _lines(row)
+        texts.append(key)
+        heights.extend(height for _, height, _ in lines)
+        counts.append(len(lines))
+    changes = np.array([shown[key] <= _STANDING * duration for key in texts], bool)
+    high = np.asarray(heights)[np.repeat(changes, counts)]
+    usual = float(np.median(high)) if len(high) else 0.0
+    few = np.count_nonzero(changes) < _FEW
+    for row in _legible(rows):
+        text = " / ".join(line for part in row.text.splitlines() if (line := safe(part)))
+        if text and (few or shown.get(_hash(row.text), 0.0) <= _STANDING * duration):
+            columns.add(row.span, row.kind, text, [row.id], row.weak, _heading(row, usual))
+
+
+def _legible(rows: Rows) -> Iterator[Evidence]:
+    return (row for row in rows("screen_text") if len(_key(row.text)) >= _LETTERS)
+
+
+def _hash(text: str) -> int:
+    return hash(_key(text))
 
 
 def _key(text: str) -> str:

@@ -7,13 +7,14 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from vagent.index.records import SPOKEN
-from vagent.index.summaries.material import Material, Numbers
+from vagent.index.summaries.material import Material
+from vagent.index.summaries.sentences import Numbers
 from vagent.index.summaries.topics import costs, divide
 from vagent.tools.safe import safe
 from vagent.tools.time import Span
@@ -93,21 +94,23 @@ def _contents(material: Material, blocks: Sequence[Span]) -> tuple[list[list[str
     """Words and meaning of each block. What is shown belongs to every block in which it is."""
     starts = [block.start for block in blocks]
     words: list[list[str]] = [[] for _ in blocks]
-    width = next((len(s.vector) for s in material.sentences if s.vector is not None), 0)
-    sums = np.zeros((len(blocks), width))
-    for sentence in material.sentences:
+    sums = np.zeros((len(blocks), 0))
+    for sentence, direction in zip(material.sentences, material.sentences.directions(), strict=True):
+        if direction is not None and not sums.size:
+            sums = np.zeros((len(blocks), len(direction)))
         said = sentence.kind in SPOKEN
         at = max(0, bisect_right(starts, sentence.at) - 1)
         last = at if said else max(at, bisect_left(starts, sentence.span.end) - 1)
         for block in range(at, last + 1):
             words[block] += sentence.words
-            if sentence.vector is not None:
-                sums[block] += sentence.vector * max(1, len(sentence.words))
+            if direction is not None:
+                sums[block] += direction * max(1, len(sentence.words))
     for label in material.labels:
         for block in range(max(0, bisect_right(starts, label.span.start) - 1), bisect_left(starts, label.span.end)):
             words[block] += label.words
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return words, sums / np.where(lengths > 0, lengths, 1.0) if width else None
+    sums /= np.where(lengths > 0, lengths, 1.0)
+    return words, sums if sums.size else None
 
 
 def _number(duration: float) -> tuple[int, int]:
@@ -133,9 +136,9 @@ def _scenes(chapter: Span, edges: Sequence[float], cost: Numbers, ease: Sequence
 
 def _ease(material: Material, edges: Sequence[float]) -> list[float]:
     """How good a place for a cut each edge is by itself: a pause, a new heading, a fade, a cut."""
-    spoken = sorted((s.span for s in material.sentences if s.kind in SPOKEN), key=lambda span: span.start)
-    begins, ends = [span.start for span in spoken], list(accumulate((span.end for span in spoken), max))
-    headings = sorted(s.span.start for s in material.sentences if s.heading)
+    spoken = material.sentences.take(material.sentences.spoken)
+    begins, ends = spoken.starts.tolist(), np.maximum.accumulate(spoken.ends).tolist()
+    headings = [at for at, _ in material.sentences.headings()]
     kinds = {shot.span.start: shot.start_kind for shot in material.shots if shot.start_kind != "start"}
     bounds = sorted(kinds)
     found = []

@@ -24,7 +24,7 @@ better:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -36,6 +36,7 @@ _MEANING = 0.3  # weight of scattered meanings beside words; 0.1 and 1 do worse
 _WORTH = 2.5  # times what needless cuts save that a cut must save; 2 sees turns that are none, 3 misses some
 _LEAST = 0.5  # part of what one block costs on average that it must save in any case
 _NEEDLESS = 2.5  # times as many parts as there can be sensibly: what is gained on the way there is noise
+_ABREAST = 64  # ends of parts that are looked at together
 _EASED = 0.5  # part of a cut's price that the best place for one is spared
 
 
@@ -46,55 +47,84 @@ def costs(words: Sequence[Sequence[str]], vectors: Numbers | None) -> Numbers:
         words: of each block, stems with repeats.
         vectors: of each block a unit vector, or zeros where it means nothing; None: words alone count.
     """
-    told, last = _vocabulary(words), len(words)
-    if vectors is None:
-        return told
-    scattered = _scatter(vectors)
-    whole = float(scattered[0, last])
-    if whole <= 0:
-        return told
-    # Where there is not a word the meanings stand alone.
-    return told + scattered * (_MEANING * (float(told[0, last]) or 1.0) / whole)
+    found = _vocabulary(words)
+    if vectors is None or not len(words):
+        return found
+    told = float(found[0, -1])
+    factor = 0.0
+    for start, scattered in enumerate(_scatter(vectors)):
+        if start == 0:
+            whole = float(scattered[-1])
+            if whole <= 0:
+                break
+            # Where there is not a word the meanings stand alone.
+            factor = _MEANING * (told or 1.0) / whole
+        found[start, start + 1 :] += scattered * factor
+    return found
 
 
 def _vocabulary(words: Sequence[Sequence[str]]) -> Numbers:
     """Bits to tell the words of each stretch, with probabilities of its own, Laplace's rule for those not in it."""
     last = len(words)
-    counts = [Counter(block) for block in words]
-    numbers = {word: number for number, word in enumerate(sorted({word for block in counts for word in block}))}
-    before = np.zeros((last + 1, len(numbers)), np.int32)
-    for at, block in enumerate(counts):
-        before[at + 1] = before[at]
-        for word, count in block.items():
-            before[at + 1, numbers[word]] += count
-    total = np.array([sum(block.values()) for block in counts], np.int64)
+    blocks, size_of_all = _counted(words)
+    total = np.array([counts.sum() for _, counts in blocks], np.int64)
     ends = np.concatenate([[0], np.cumsum(total)])
     # x log(x + 1) of each count that can come up
     table = np.arange(int(ends[-1]) + 1, dtype=np.float64)
     table *= np.log1p(table)
     found: Numbers = np.full((last, last + 1), np.inf)
     known = np.zeros(last)
-    for at, block in enumerate(counts):
-        columns = np.array([numbers[word] for word in block], np.intp)
-        held = before[at + 1, columns] - before[: at + 1, columns]
-        known[: at + 1] += (table[held] - table[held - np.array([*block.values()], np.int32)]).sum(axis=1)
+    for at, held in enumerate(_growing(blocks, size_of_all)):
+        known[: at + 1] += (table[held] - table[held - blocks[at][1]]).sum(axis=1)
         size = ends[at + 1] - ends[: at + 1]
-        found[: at + 1, at + 1] = size * np.log(np.maximum(size + len(numbers), 1)) - known[: at + 1]
+        found[: at + 1, at + 1] = size * np.log(np.maximum(size + size_of_all, 1)) - known[: at + 1]
     return found
 
 
-def _scatter(vectors: Numbers) -> Numbers:
-    """Squared distances of the vectors of each stretch from their middle; blocks that mean nothing are left out."""
-    last = len(vectors)
+_Block = tuple[NDArray[np.intp], NDArray[np.int32]]
+
+
+def _counted(words: Sequence[Sequence[str]]) -> tuple[list[_Block], int]:
+    """The words of each block by number with how often they stand there, and how many different ones all have."""
+    numbers: dict[str, int] = {}
+    found = []
+    for block in words:
+        counts = Counter(block)
+        columns = np.array([numbers.setdefault(word, len(numbers)) for word in counts], np.intp)
+        found.append((columns, np.array([*counts.values()], np.int32)))
+    return found, len(numbers)
+
+
+def _growing(blocks: Sequence[_Block], size: int) -> Iterator[NDArray[np.int32]]:
+    """For each block how often its words stand in the stretches that end with it: a row for each start, a column for
+    each word. A table of all words for all blocks would be large, and nearly empty."""
+    of = np.concatenate([columns for columns, _ in blocks]) if blocks else np.zeros(0, np.intp)
+    order = np.argsort(of, kind="stable")  # word by word, for each the blocks in which it stands
+    places = np.repeat(np.arange(len(blocks)), [len(columns) for columns, _ in blocks])[order]
+    counts = np.concatenate([counts for _, counts in blocks])[order] if blocks else np.zeros(0, np.int32)
+    firsts = np.searchsorted(of[order], np.arange(size))
+    seen = np.zeros(size, np.intp)
+    for at, (columns, _) in enumerate(blocks):
+        seen[columns] += 1
+        known = seen[columns]
+        begun = np.cumsum(known) - known
+        entries = np.repeat(firsts[columns] - begun, known) + np.arange(int(known.sum()))
+        held = np.zeros((at + 1, len(columns)), np.int32)
+        held[places[entries], np.repeat(np.arange(len(columns)), known)] = counts[entries]
+        yield np.cumsum(held[::-1], axis=0, dtype=np.int32)[::-1]
+
+
+def _scatter(vectors: Numbers) -> Iterator[Numbers]:
+    """Squared distances of the vectors of each stretch from their middle, start by start; blocks that mean nothing are
+    left out."""
     meant = vectors.any(axis=1)
     sums = np.vstack([np.zeros(vectors.shape[1]), np.cumsum(vectors, axis=0)])
     counted = np.concatenate([[0], np.cumsum(meant)])
-    found: Numbers = np.full((last, last + 1), np.inf)
-    for start in range(last):
+    for start in range(len(vectors)):
         stretch = sums[start + 1 :] - sums[start]
         size = counted[start + 1 :] - counted[start]
-        found[start, start + 1 :] = size - (stretch * stretch).sum(axis=1) / np.maximum(size, 1)
-    return np.maximum(found, 0.0, out=found)
+        np.multiply(stretch, stretch, out=stretch)
+        yield np.maximum(size - stretch.sum(axis=1) / np.maximum(size, 1), 0.0)
 
 
 def divide(
@@ -114,16 +144,19 @@ def divide(
     if last < 2 or high < 2:
         return []
     times = np.asarray(edges, np.float64)
-    allowed = np.where(times[None, :] - times[:-1, None] < shortest - 1e-6, np.inf, cost)
-    if not np.isfinite(allowed[0, last]):
+    if times[last] - times[0] < shortest - 1e-6 or not np.isfinite(cost[0, last]):
         return []
+    allowed = cost.copy()
+    for row, start in zip(allowed, times[:-1], strict=True):
+        row[times - start < shortest - 1e-6] = np.inf
     most = min(last, round(_NEEDLESS * high), int(times[-1] - times[0]) // max(1, int(shortest)))
     totals, _ = _cheapest(allowed, max(2, most))
     price = max(_price(totals), _LEAST * totals[0] / last)
     spared = np.zeros(last) if ease is None else np.asarray(ease[:last], np.float64)
     # The first part begins where the video does, which is no cut.
     fee = np.where(np.arange(last) == 0, 0.0, price * (1 - _EASED * spared))
-    totals, ways = _cheapest(allowed + fee[:, None], max(2, min(high, most)))
+    allowed += fee[:, None]
+    totals, ways = _cheapest(allowed, max(2, min(high, most)))
     possible = [parts for parts in range(1, len(totals) + 1) if np.isfinite(totals[parts - 1])]
     wanted = [parts for parts in possible if low <= parts <= high] or possible[-1:]
     return ways[min(wanted, key=lambda parts: totals[parts - 1]) - 1]
@@ -142,9 +175,13 @@ def _cheapest(cost: Numbers, most: int) -> tuple[list[float], list[list[int]]]:
     steps: list[NDArray[np.intp]] = []
     totals: list[float] = []
     for _ in range(most):
-        through = reached[:-1, None] + cost
-        steps.append(through.argmin(axis=0))
-        reached = through.min(axis=0)
+        step, before = np.empty(last + 1, np.intp), reached[:-1, None]
+        reached = np.empty(last + 1)
+        for begin in range(0, last + 1, _ABREAST):
+            through = before + cost[:, begin : begin + _ABREAST]
+            step[begin : begin + _ABREAST] = through.argmin(axis=0)
+            reached[begin : begin + _ABREAST] = through.min(axis=0)
+        steps.append(step)
         totals.append(float(reached[last]))
     ways = []
     for parts in range(1, most + 1):

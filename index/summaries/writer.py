@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from vagent.errors import EngineFailed
 from vagent.index.summaries.grounds import grounded
-from vagent.index.summaries.material import Sentence
+from vagent.index.summaries.sentences import Sentence
 from vagent.index.video.captions import tidy
 from vagent.prompts import fill, marker
 from vagent.tools.chat import ChatModel, Message

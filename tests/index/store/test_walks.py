@@ -48,6 +48,29 @@ def test_a_walk_meets_what_all_at_once_would_give(store: Store, rows: list[tuple
         assert store.spans(of, kinds[0]) == [one.span for one in store.evidence(of, kinds=kinds)]
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(0, 2),
+            st.sampled_from(["subtitle", "speech"]),
+            st.sampled_from("aä\uffff\U00010000"),
+        ),
+        max_size=20,
+    )
+)
+def test_what_is_told_comes_in_an_order_that_no_number_tells(
+    store: Store, rows: list[tuple[int, int, Kind, str]]
+) -> None:
+    held = [(kind, float(at), float(at + lasts), text, bool(lasts % 2)) for at, lasts, kind, text in rows]
+    with store.transaction():
+        of = video(store, str(len(store.videos())))
+        store.add_evidence([Evidence(of, Span(a, b), kind, text, weak=weak) for kind, a, b, text, weak in held])
+        store.add_evidence([row(of, 1.0)])
+    assert list(store.told(of, ["speech", "subtitle"])) == sorted(held, key=lambda one: (*one[1:3], one[0], *one[3:]))
+
+
 def test_what_is_written_during_a_walk_is_not_met_and_what_goes_is_not_missed(store: Store) -> None:
     of = video(store)
     ids = store.add_evidence([row(of, float(start)) for start in range(10)])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vagent.index.records import Clip, Evidence
+from vagent.index.summaries.sentences import Columns, Heading, Sentences, Vocabulary
 from vagent.tools.time import Span
 
 _DIALOGUES = Path(__file__).parents[2] / "agent" / "data" / "dialogues.jsonl"
@@ -34,6 +35,15 @@ def film(parts: Sequence[Sequence[str]], *, seconds: float = 4.0) -> tuple[list[
                 Evidence(1, Span(at, at + seconds - 0.5), "subtitle", line, 1.0, engine="test", id=len(rows) + 1)
             )
     return rows, starts
+
+
+def slides(*shown: tuple[float, str, float]) -> Sentences:
+    """On-screen text of five seconds each: when it comes up, what stands there, and how high its type is."""
+    columns = Columns(vocabulary := Vocabulary(), lambda ids: {})
+    for number, (at, text, height) in enumerate(shown):
+        columns.add(Span(at, at + 5), "screen_text", text, [number], False, Heading(text, height))
+    vocabulary.close()
+    return columns.in_order()
 
 
 def clips(duration: float, every: float = 8.0) -> list[Clip]:

@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.index.summaries.documents import film, topics
+from tests.index.summaries.documents import film, slides, topics
 from vagent.index.records import Evidence
+from vagent.index.summaries import extract
 from vagent.index.summaries.extract import central, likeness, worths
-from vagent.index.summaries.material import Heading, Sentence, gather
+from vagent.index.summaries.material import gather
+from vagent.index.summaries.sentences import Sentence, Sentences
 from vagent.index.summaries.titles import titles
 from vagent.tools.time import Span
 
 
-def sentences(parts: Sequence[Sequence[str]]) -> list[list[Sentence]]:
+def sentences(parts: Sequence[Sequence[str]]) -> list[Sentences]:
     rows, starts = film(parts)
     duration = rows[-1].span.end
     held = gather(rows, [], [], duration, {})
@@ -83,8 +86,25 @@ def test_what_was_hardly_recognised_is_quoted_only_where_there_is_little_else() 
 def test_likeness_is_by_meaning_where_everything_was_embedded() -> None:
     (part,) = sentences([BREAD])
     assert likeness(part)[0, 1] > likeness(part)[1, 2]
-    turned = [Sentence(s.span, s.kind, s.text, s.rows, s.words, vector=np.eye(4)[n // 2]) for n, s in enumerate(part)]
+    rows, _ = film([BREAD])
+    vectors = {row.id: np.eye(4, dtype=np.float32)[n // 2] for n, row in enumerate(rows)}
+    turned = gather(rows, [], [], rows[-1].span.end, vectors).sentences
     assert likeness(turned).tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+
+
+def test_of_a_long_stretch_the_best_of_its_parts_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    about = [f"{line} It stands on rock {n}." for n in range(40) for line in LIGHTHOUSE]
+    (part,) = sentences([about])
+    sizes: list[int] = []
+    monkeypatch.setattr(extract, "likeness", lambda held: (sizes.append(len(held)), likeness(held))[1])
+    for most in (600, 50, 20):
+        monkeypatch.setattr(extract, "_COMPARED", most)
+        taken = central(part, everywhere([part]), 5, 200)
+        assert len(taken) >= 3 and all(sentence in part for sentence in taken)
+        assert sum("lighthouse" in s.text or "lamp" in s.text or "rock" in s.text for s in taken) >= len(taken) - 1
+        assert [s.span for s in taken] == sorted(s.span for s in taken)
+        assert max(sizes) <= most
+        sizes.clear()
 
 
 @given(st.lists(st.text(alphabet="abc .?!", max_size=30), max_size=10), st.integers(0, 4), st.integers(0, 20))
@@ -113,26 +133,22 @@ def test_a_name_is_kept_whole() -> None:
 
 
 def test_a_heading_at_the_start_is_the_title_unless_every_part_has_it() -> None:
-    def slide(at: float, text: str, height: float) -> Sentence:
-        return Sentence(Span(at, at + 5), "screen_text", text, (1,), (), heading=Heading(text, height))
-
-    parts = [[slide(n * 50.0 + 1, f"Part {n}", 0.1), slide(n * 50.0 + 1, "ACME", 0.2)] for n in range(4)]
-    parts[3].append(slide(190.0, "Too late", 0.4))
+    late = [(190.0, "Too late", 0.4)]
+    shown = [[(n * 50.0 + 1, f"Part {n}", 0.1), (n * 50.0 + 1, "ACME", 0.2)] for n in range(4)]
+    parts = [slides(*held, *(late if n == 3 else [])) for n, held in enumerate(shown)]
     spans = [Span(n * 50.0, n * 50.0 + 50) for n in range(4)]
     assert titles(parts, spans, None) == ["Part 0", "Part 1", "Part 2", "Part 3"]
 
 
 def test_the_phrase_nearest_to_the_meaning_wins() -> None:
-    part = [
-        Sentence(Span(n, n + 1), "subtitle", "A harbour and a bakery.", (n,), ("x",), vector=np.array([0.0, 1.0]))
-        for n in range(3)
-    ]
+    rows = [Evidence(1, Span(n, n + 1), "subtitle", "A harbour and a bakery.", id=n) for n in range(3)]
+    part = gather(rows, [], [], 3.0, {n: np.array([0.0, 1.0], np.float32) for n in range(3)}).sentences
 
     def embed(texts: Sequence[str]) -> np.ndarray:
         return np.array([[0.0, 1.0] if "bakery" in text else [1.0, 0.0] for text in texts], np.float32)
 
     assert titles([part], [Span(0, 3)], embed) == ["Bakery"]
-    assert titles([[]], [Span(0, 3)], embed) == [""]
+    assert titles([part[:0]], [Span(0, 3)], embed) == [""]
 
 
 def test_titles_of_small_documents_name_their_matter() -> None:

@@ -20,11 +20,13 @@ from vagent.errors import EngineFailed, StorageError
 from vagent.index.bundle.exporting import export_library
 from vagent.index.bundle.importing import import_library
 from vagent.index.library import VideoLibrary
+from vagent.index.passages import embed_video
 from vagent.index.records import Evidence, Video
 from vagent.index.store import Filters, Store
 from vagent.index.summaries import Summarised, summarise
 from vagent.index.summaries.make import METHOD
 from vagent.tools.chat import ChatModel
+from vagent.tools.embeddings import Vectors
 from vagent.tools.time import Span
 
 SETTINGS = configs.load({}, env={})
@@ -255,6 +257,38 @@ def test_where_nothing_can_be_written_they_are_made_all_the_same(tmp_path: Path,
         assert done.rows and not done.stored
         assert "not kept" in caplog.text
         assert {row.id for row in done.rows} == {0}
+
+
+class Embedding:
+    """Directions by the letters of a text; how many texts it was given at once."""
+
+    model = revision = "letters"
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.given.append(len(texts))
+        found = np.array([[text.count(letter) + 0.01 for letter in "aeioulnrst"] for text in texts], np.float32)
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def test_what_has_no_vector_yet_is_embedded_for_the_time_being(store: Store) -> None:
+    video = add_film(store)
+    engine: Any = Embedding()
+    without = summarise(store, video, SETTINGS, engine, None)
+    assert engine.given[0] == min(256, len(store.evidence(video.id, kinds=["subtitle"])))
+    assert store.lacking(video.id, "letters") > 0
+    embed_video(store, video.id, engine)
+    store.clear(video.id, ["summary"])
+    store.set_stage(video.id, "summaries", "none", "done")
+    engine.given.clear()
+    again = summarise(store, video, SETTINGS, engine, None)
+    assert again.made and [row.text for row in again.rows] == [row.text for row in without.rows]
+    assert [row.extra["title"] for row in again.rows] == [row.extra["title"] for row in without.rows]
+    # Words tell something else: the directions did count.
+    store.set_stage(video.id, "summaries", "none", "done")
+    assert [row.text for row in sum_up(store, video).rows] != [row.text for row in again.rows]
 
 
 # ------------------------------------------------------------------ in a library

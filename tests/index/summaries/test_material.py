@@ -88,9 +88,9 @@ def test_a_heading_is_high_and_stands_at_the_top() -> None:
 def test_a_sentence_means_what_its_rows_mean() -> None:
     vectors = {1: np.array([1, 0], np.float32), 2: np.array([0, 1], np.float32)}
     rows = [row(1, 0, 2, "The baker"), row(2, 2, 4, "pays."), row(3, 4, 6, "Nobody knows.")]
-    first, second = material(rows, vectors=vectors).sentences
-    assert first.vector is not None and np.allclose(first.vector, [0.5**0.5, 0.5**0.5])
-    assert second.vector is None
+    first, second = material(rows, vectors=vectors).sentences.directions()
+    assert first is not None and np.allclose(first, [0.5**0.5, 0.5**0.5])
+    assert second is None
 
 
 def test_things_and_sounds_are_labels() -> None:

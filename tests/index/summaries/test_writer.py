@@ -14,7 +14,8 @@ from vagent.configs import Settings, load
 from vagent.errors import EngineFailed
 from vagent.index.records import Evidence
 from vagent.index.summaries.grounds import grounded, support
-from vagent.index.summaries.material import Sentence, gather
+from vagent.index.summaries.material import gather
+from vagent.index.summaries.sentences import Sentences
 from vagent.index.summaries.writer import Writer, Written
 from vagent.prompts import fill, places
 from vagent.tools.chat import ChatModel, Message, Reply, Tool
@@ -67,7 +68,7 @@ def said(summary: str, title: str = "The lighthouse") -> str:
     return json.dumps({"title": title, "summary": summary})
 
 
-def sentences() -> Sequence[Sentence]:
+def sentences() -> Sentences:
     rows = [Evidence(1, Span(n * 5.0, n * 5.0 + 4), "subtitle", line, id=n + 1) for n, line in enumerate(LINES)]
     return gather(rows, [], [], 15.0, {}).sentences
 
