@@ -74,11 +74,11 @@ class MemoryIndex:
         self.queries.append(query)
         rows = [r for n in (videos or list(self.videos)) for r in self.evidence(n, None, kinds)]
         rows = [r for r in rows if r.span.end > (start or 0.0) and (end is None or r.span.start < end)]
-        bags = [Bag.of(r.text) for r in rows]
-        rarity, words = Rarity(bags), content(query, frame=True)
+        rarity, words = Rarity(Bag.of(r.text) for r in rows), content(query, frame=True)
+        covered = {text: rarity.coverage(words, Bag.of(text)) for text in {r.text for r in rows}}
         vectors = self.embed([query, *(r.text for r in rows)])
         similar = np.zeros(len(rows)) if vectors is None else vectors[1:] @ vectors[0]
-        scored = [(rarity.coverage(words, b) + float(s), r) for b, s, r in zip(bags, similar, rows, strict=True)]
+        scored = [(covered[r.text] + float(s), r) for s, r in zip(similar, rows, strict=True)]
         scored = sorted((x for x in scored if x[0] > 0.1), key=lambda x: (-x[0], x[1].id))[: limit or 10]
         return [Moment(self.videos[r.video], r.span, s, (Hit(r, s),)) for s, r in scored]
 
@@ -93,9 +93,12 @@ class MemoryIndex:
 
     def searched(self, videos: Sequence[int], start: float | None = None, end: float | None = None) -> list[Covered]:
         found = []
+        held: dict[int, set[Kind]] = {}
+        for row in self.rows:
+            held.setdefault(row.video, set()).add(row.kind)
         for number in videos:
             video = self.videos[number]
-            kinds = self.kinds or tuple(sorted({r.kind for r in self.rows if r.video == number}))
+            kinds = self.kinds or tuple(sorted(held.get(number, ())))
             found.append(Covered(video, Span(start or 0.0, video.duration if end is None else end), kinds))
         return found
 

@@ -34,7 +34,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Film:
             scenes.append(candidate)
         if len(scenes) == 8:
             break
-    return film(tmp_path_factory.mktemp("world") / "film.mp4", scenes)
+    return film(tmp_path_factory.mktemp("world") / "film.mp4", scenes, fps=5.0)
 
 
 @pytest.fixture(scope="module")

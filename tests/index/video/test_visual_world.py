@@ -41,7 +41,7 @@ def scenes(first: int, count: int) -> list[Scene]:
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> list[Film]:
     folder = tmp_path_factory.mktemp("world")
-    return [film(folder / f"{i}.mp4", scenes(HELD_OUT + 50_000 + 1000 * i, 8)) for i in range(2)]
+    return [film(folder / f"{i}.mp4", scenes(HELD_OUT + 50_000 + 1000 * i, 8), fps=5.0) for i in range(2)]
 
 
 def library(folder: Path, every: float = 2.0) -> VideoLibrary:
