@@ -181,18 +181,14 @@ def _pieces(text: str) -> Iterator[str]:
 def _written(columns: Columns, rows: Rows, duration: float) -> None:
     """On-screen text, a row a sentence; what stands there all the time only where there is nothing else."""
     shown: dict[int, float] = {}  # seconds, by a hash of the text
-    texts, heights, counts = array("q"), array("d"), array("i")
+    texts, heights = array("q"), array("d")
     for row in _legible(rows):
         key = _hash(row.text)
         shown[key] = shown.get(key, 0.0) + row.span.duration
-        lines = _lines(row)
         texts.append(key)
-        heights.extend(height for _, height, _ in lines)
-        counts.append(len(lines))
-    changes = np.array([shown[key] <= _STANDING * duration for key in texts], bool)
-    high = np.asarray(heights)[np.repeat(changes, counts)]
-    usual = float(np.median(high)) if len(high) else 0.0
-    few = np.count_nonzero(changes) < _FEW
+        heights.extend(height for _, height, _ in _lines(row))
+    usual = float(np.median(heights)) if heights else 0.0
+    few = sum(shown[key] <= _STANDING * duration for key in texts) < _FEW
     for row in _legible(rows):
         text = " / ".join(line for part in row.text.splitlines() if (line := safe(part)))
         if text and (few or shown.get(_hash(row.text), 0.0) <= _STANDING * duration):

@@ -85,6 +85,13 @@ def test_a_heading_is_high_and_stands_at_the_top() -> None:
     assert headings[1] is None
 
 
+def test_what_stands_all_the_time_says_how_high_type_usually_is() -> None:
+    logo = [slide(n, n * 20.0, n * 20.0 + 18, ("CHANNEL 5", 0.05, 0.12)) for n in range(5)]
+    slides = [slide(10 + n, n * 25.0, n * 25.0 + 20, (f"Point {n}", 0.1, 0.1), ("more", 0.5, 0.05)) for n in range(3)]
+    assert [s.heading is not None for s in material(slides).sentences] == [True] * 3
+    assert [s.heading for s in material([*logo, *slides]).sentences] == [None] * 3
+
+
 def test_a_sentence_means_what_its_rows_mean() -> None:
     vectors = {1: np.array([1, 0], np.float32), 2: np.array([0, 1], np.float32)}
     rows = [row(1, 0, 2, "The baker"), row(2, 2, 4, "pays."), row(3, 4, 6, "Nobody knows.")]
