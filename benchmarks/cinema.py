@@ -41,13 +41,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A film and what is true of it: where scenes begin but for the first, what is written, what is said (seconds)."""
+    """A film and what is true of it: where scenes begin but for the first, what is written, what is said (seconds).
+
+    Attributes:
+        made: whether that is known; of a film that somebody brings it is not.
+    """
 
     path: Path
     seconds: float
-    cuts: tuple[float, ...]
-    written: tuple[Line, ...]
-    said: tuple[Line, ...]
+    cuts: tuple[float, ...] = ()
+    written: tuple[Line, ...] = ()
+    said: tuple[Line, ...] = ()
+    made: bool = True
 
 
 @dataclass(frozen=True, slots=True)

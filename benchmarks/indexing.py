@@ -1,11 +1,12 @@
 """What indexing costs, beside playing the film through a decoder and beside the slowest sense alone.
 
-    python -m benchmarks.indexing [--heights 720 1080] [--seconds 60] [--presets quick standard] [--repeat 1]
-                                  [--folder DIR] [--json FILE] [--chart FILE.png]
+    python -m benchmarks.indexing [--heights 720 1080] [--seconds 60] [--films FILM ...] [--presets quick standard]
+                                  [--repeat 1] [--folder DIR] [--json FILE] [--chart FILE.png]
 
 Films with pans, cuts, grain, slides, burned lines and speech are made (see ``benchmarks.cinema``; ``--folder`` keeps
 them), and indexed with each preset, with and without the subtitles that lie beside them, with what comes with the
-packages alone. Each run is a process that has loaded its engines before. In the same round the film is decoded as
+packages alone. Films that somebody brings (``--films``) are indexed without subtitles, and what is true of them is not
+known. Each run is a process that has loaded its engines before. In the same round the film is decoded as
 
     ffmpeg -i FILM -f null -
 
@@ -34,6 +35,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.cinema import Film, make
+from vagent.tools.media.probe import probe
 
 _SPARE = {"objects": "off", "sounds": "off", "visual": "off", "speech": "pocketsphinx", "text": "rapidocr"}
 _PYAV = "import av, sys; [None for _ in av.open(sys.argv[1]).decode(video=0)]"
@@ -49,13 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = given.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         warm = make(folder / "warm.mp4", 2.0, 360, seed=1)
-        for height in given.heights:
-            film = make(folder / f"{height}-{given.seconds:g}.mp4", given.seconds, height)
+        for name, film in _films(given, folder):
             rounds = [
-                list(_round(film, warm, given.presets, Path(scratch) / f"{height}-{n}")) for n in range(given.repeat)
+                list(_round(film, warm, given.presets, Path(scratch) / f"{name}-{n}")) for n in range(given.repeat)
             ]
             best = [min(runs, key=lambda run: run["cpu"]) for runs in zip(*rounds, strict=True)]
-            rows += [{"film": f"{height}p", "seconds": given.seconds} | row for row in _ratios(best)]
+            rows += [{"film": name, "seconds": film.seconds} | row for row in _ratios(best)]
     print(table(rows))
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heights", type=int, nargs="+", default=[720, 1080])
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--films", type=Path, nargs="+", default=[], help="instead of films that are made")
     parser.add_argument("--presets", nargs="+", default=["quick", "standard"])
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where the films are kept; default: they are deleted")
@@ -76,10 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _films(given: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Film]]:
+    """Names and films."""
+    for path in given.films:
+        yield path.stem, Film(path, probe(path).duration or 0.0, made=False)
+    for height in () if given.films else given.heights:
+        yield f"{height}p", make(folder / f"{height}-{given.seconds:g}.mp4", given.seconds, height)
+
+
 def _round(film: Film, warm: Film, presets: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
     yield decoded(film.path)
     for preset in presets:
-        for subtitles in (True, False):
+        for subtitles in (True, False) if film.made else (False,):
             library = folder / f"{preset}-{subtitles}"
             settings = {"preset": preset, "engines": _SPARE, "subtitles": {"use": subtitles}}
             yield {"run": preset, "subtitles": subtitles} | indexed(film, warm, library, settings)
@@ -103,8 +113,7 @@ def indexed(film: Film, warm: Film, library: Path, settings: Mapping[str, Any]) 
         "warm": str(warm.path),
         "library": str(library),
         "settings": settings,
-        "cuts": film.cuts,
-        "written": [astuple(line) for line in film.written],
+        "truth": [film.cuts, [astuple(line) for line in film.written]] if film.made else None,
     }
     command = [sys.executable, "-m", "benchmarks.indexing_child", json.dumps(task)]
     # One thread an operation, as many as the settings give: what the environment says is not what is measured.
@@ -128,15 +137,15 @@ def _ratios(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
 
 def table(rows: Sequence[Run]) -> str:
     """The rows to read."""
-    head = f"{'film':6} {'run':17} {'subtitles':9} {'wall s':>7} {'cpu s':>7}   x decode (wall, cpu)"
+    wide = max(len(row["film"]) for row in rows)
+    head = f"{'film':{wide}} {'run':17} {'subtitles':9} {'wall s':>7} {'cpu s':>7}   x decode (wall, cpu)"
     lines = [f"{head}  x slowest (wall, cpu)  {'shots':>5} {'text':>5}"]
     for row in rows:
-        line = f"{row['film']:6} {row['run']:17} {_said(row['subtitles']):9} {row['wall']:7.2f} {row['cpu']:7.2f}"
+        line = f"{row['film']:{wide}} {row['run']:17} {_said(row['subtitles']):9} {row['wall']:7.2f} {row['cpu']:7.2f}"
         if "parts" in row:
             ratios = [row[of][what] for of in ("x_decode", "x_slowest") for what in ("wall", "cpu")]
-            line += (
-                "   {:9.2f} {:9.2f}   {:9.2f} {:9.2f}  ".format(*ratios) + f"  {row['shots']:5.2f} {row['text']:5.2f}"
-            )
+            line += "   {:9.2f} {:9.2f}   {:9.2f} {:9.2f}  ".format(*ratios)
+            line += "".join(f" {row[what]:5.2f}" for what in ("shots", "text") if what in row).rjust(13)
         lines.append(line.rstrip())
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +40,23 @@ def main(given: str) -> int:
         }
         video = report.video
         costs = {c.stage: c.cpu for c in library.store.actuals() if c.video == video.id}
-        rows = library.evidence(video.id, kinds=["screen_text"])
-        found = spent | {
-            "parts": parts(costs, spent),
-            "counts": dict(report.counts),
-            "shots": f1([s.span.start for s in library.shots(video.id)][1:], task["cuts"]),
-            "text": recall(
-                [(r.span.start, r.span.end, r.text) for r in rows], [Line(*line) for line in task["written"]]
-            ),
-        }
+        found = spent | {"parts": parts(costs, spent), "counts": dict(report.counts)}
+        if task["truth"] is not None:
+            found |= _held_against(*task["truth"], library, video.id)
     finally:
         library.close()
     print(json.dumps(found))
     return 0
+
+
+def _held_against(
+    cuts: Sequence[float], written: Sequence[Sequence[Any]], library: VideoLibrary, video: int
+) -> dict[str, float]:
+    read = [(r.span.start, r.span.end, r.text) for r in library.evidence(video, kinds=["screen_text"])]
+    return {
+        "shots": f1([s.span.start for s in library.shots(video)][1:], cuts),
+        "text": recall(read, [Line(*line) for line in written]),
+    }
 
 
 def _add(library: VideoLibrary, film: Path) -> Any:

@@ -94,7 +94,7 @@ def _measured(given: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="vagent-benchmark-") as scratch:
         folder = given.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        films = [Film(path, 0.0, (), (), ()) for path in given.films] or [
+        films = [Film(path, 0.0, made=False) for path in given.films] or [
             make(folder / f"{given.height}-{given.made:g}.mp4", given.made, given.height)
         ]
         warm = make(folder / "warm.mp4", 2.0, 360, seed=1)
@@ -186,7 +186,7 @@ def _row(film: Film, asked: Sequence[Mapping[str, Any]], name: str, found: Mappi
     row = {"film": film.path.name, "recipe": name, "wall": run["wall"], "cpu": run["cpu"], "pictures": run["pictures"]}
     texts = [(start, end, text) for start, end, text in run["texts"]]
     row["text"] = _text(film, asked, texts) if name in _JOBS["reading"] else None
-    truth = film.cuts if film.seconds else found.get("cuts standard", {}).get("cuts")
+    truth = film.cuts if film.made else found.get("cuts standard", {}).get("cuts")
     row["cuts"] = None
     if run["cuts"] is not None and truth is not None:
         row["cuts"] = [hits(run["cuts"], truth), len(run["cuts"]), len(truth)]

@@ -58,3 +58,13 @@ def test_costs_add_up_and_are_drawn(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert subtitled["text"] > 0.6
     assert chart.read_bytes().startswith(b"\x89PNG")
     assert "quick" in capsys.readouterr().out
+
+
+def test_films_of_ones_own_are_measured_without_their_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film, out = make(tmp_path / "a film of mine.mp4", 6.0, 180).path, tmp_path / "out.json"
+    assert indexing.main(["--films", str(film), "--presets", "quick", "--json", str(out)]) == 0
+    decode, run = json.loads(out.read_text())
+    assert (run["film"], run["subtitles"], decode["seconds"]) == ("a film of mine", False, 6.0)
+    assert not {"shots", "text"} & set(run)
+    assert run["x_slowest"]["cpu"] > 0
+    assert "a film of mine" in capsys.readouterr().out

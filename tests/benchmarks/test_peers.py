@@ -124,6 +124,6 @@ def test_a_picture_that_comes_after_the_sound_is_told(tmp_path: Path) -> None:
 def test_cuts_of_a_real_film_are_held_against_ours_and_of_a_made_one_against_the_truth(tmp_path: Path) -> None:
     found = {name: {"wall": 1.0, "cpu": 1.0, "texts": [], "pictures": [0, 0], "cuts": cuts} for name, cuts in
              (("cuts standard", [5.0, 9.0]), ("PySceneDetect content", [5.1, 12.0, 20.0]))}  # fmt: skip
-    real, made = Film(tmp_path / "a", 0.0, (), (), ()), Film(tmp_path / "b", 30.0, (12.0,), (), ())
+    real, made = Film(tmp_path / "a", 0.0, made=False), Film(tmp_path / "b", 30.0, (12.0,))
     assert peers._row(real, [], "PySceneDetect content", found)["cuts"] == [1, 3, 2]
     assert peers._row(made, [], "PySceneDetect content", found)["cuts"] == [1, 3, 1]
