@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +24,30 @@ ROOT = Path(__file__).parent.parent
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
+
+
+class _Imported:
+    """What is imported stays to the end: engines that are closed need not go through all of it for cycles."""
+
+    modules = 0
+
+    def set_aside(self) -> None:
+        """Leave out of the search what is there now, when much has been imported since the last time."""
+        if len(sys.modules) > self.modules + 200:
+            self.modules = len(sys.modules)
+            gc.collect()
+            gc.freeze()
+
+
+_imported = _Imported()
+
+
+def pytest_runtest_setup() -> None:
+    _imported.set_aside()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # libraries complain of what is not freed in the end
 
 
 @pytest.fixture(scope="session")
