@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from vagent.configs import Settings
 from vagent.errors import VagentError
 from vagent.index.records import Video
 from vagent.index.store import Store
-from vagent.index.sync.matching import (
-    Match,
-    match,
-    proves_alone,
-    rates,
-    sound_offset,
-    sounds_alike,
-)
-from vagent.index.sync.prints import Print
+from vagent.index.sync import speeds
+from vagent.index.sync.matching import Match, matches, proves_alone, rates, sound_offset, sounds_alike
+from vagent.index.sync.prints import Levels, Print
 from vagent.index.sync.proposals import Likeness
-from vagent.index.sync.refining import by_cuts
-from vagent.index.sync.sampling import Looks, looks, loudness
+from vagent.index.sync.refining import CUTS, by_cuts, cuts_found
+from vagent.index.sync.sampling import Looks, heard, looks, loudness
 from vagent.index.sync.stretches import Known, same_stretches
 from vagent.index.sync.verifying import Verdict, verify_pictures, verify_sound
 from vagent.tools.media import MediaInfo, Track
@@ -55,6 +49,33 @@ class Found:
     known: Sequence[Known] = ()
 
 
+@dataclass(frozen=True)
+class _New:
+    """A new file, and what was sampled of it. What is heard of it is read when it is asked for, and once."""
+
+    info: MediaInfo
+    settings: Settings
+    track: Track
+    duration: float
+    seen: Looks
+
+    @cached_property
+    def sound(self) -> Track | None:
+        media = self.settings.media
+        return pick(self.info, "audio", index=media.audio_track, language=media.audio_language)
+
+    @cached_property
+    def loudness(self) -> list[tuple[float, Levels]]:
+        """Stretches of its sound."""
+        return [] if self.sound is None else loudness(self.info, self.sound, self.settings)
+
+    @cached_property
+    def levels(self) -> Levels:
+        """All of its sound."""
+        assert self.sound is not None
+        return heard(self.info, self.sound, self.settings, 0.0, self.duration + 1.0)
+
+
 @dataclass(slots=True)
 class Lookalikes:
     """Compares new files with the videos that are indexed completely.
@@ -75,7 +96,7 @@ class Lookalikes:
             LibraryError: the library cannot be read.
         """
         sampled = self._sampled(info)
-        return Found() if sampled is None else self._compare(info, *sampled)
+        return Found() if sampled is None else self._compare(*sampled)
 
     def stretches(self, info: MediaInfo) -> Sequence[Known]:
         """The stretches that a file shares with videos of about its length, whether or not it is one of them.
@@ -84,9 +105,9 @@ class Lookalikes:
             LibraryError: the library cannot be read.
         """
         sampled = self._sampled(info)
-        return () if sampled is None else self._stretches(info, sampled[0], self._matches(info, *sampled))
+        return () if sampled is None else self._stretches(sampled[0], self._matches(*sampled))
 
-    def _sampled(self, info: MediaInfo) -> tuple[Looks, dict[int, Video]] | None:
+    def _sampled(self, info: MediaInfo) -> tuple[_New, dict[int, Video]] | None:
         """Pictures of a file, and what it may be; None where there is nothing to compare."""
         track = pick(info, "video", index=self.settings.media.video_track)
         if track is None or info.duration is None or info.duration < SHORTEST:
@@ -95,7 +116,7 @@ class Lookalikes:
         if not videos:
             return None
         try:
-            return looks(info, track, self.settings), videos
+            return _New(info, self.settings, track, info.duration, looks(info, track, self.settings)), videos
         except VagentError as error:  # indexing meets the same, and says so
             _log.info("no samples of %s: %s", info.path, error)
             return None
@@ -106,35 +127,37 @@ class Lookalikes:
         videos = [v for v in self.store.videos() if v.complete and v.id in printed and rates(duration, v.duration)]
         return {video.id: video for video in sorted(videos, key=lambda video: (video.missing is None, video.id))}
 
-    def _matches(self, info: MediaInfo, seen: Looks, videos: dict[int, Video]) -> list[tuple[Video, Match]]:
-        """The videos that have something to do with a file, the likeliest first."""
-        assert info.duration is not None
-        matches = [
+    def _matches(self, new: _New, videos: dict[int, Video]) -> list[tuple[Video, list[Match]]]:
+        """The videos that have something to do with a file, the likeliest first, and how it may lie over each."""
+        laid = [
             (video, found)
             for video, stored in self._prints(videos)
-            if (found := match(seen, info.duration, stored, video.duration)) is not None
+            if (found := matches(new.seen, new.duration, stored, video.duration))
         ]
-        return sorted(matches, key=lambda pair: (not pair[1].whole, pair[0].missing is None, -pair[1].share))
+        return sorted(laid, key=lambda pair: (not pair[1][0].whole, pair[0].missing is None, -pair[1][0].share))
 
-    def _stretches(self, info: MediaInfo, seen: Looks, matches: Sequence[tuple[Video, Match]]) -> Sequence[Known]:
-        assert info.duration is not None
-        films = {video.id: video for video, _ in matches[:_FILMS]}
+    def _stretches(self, new: _New, laid: Sequence[tuple[Video, Sequence[Match]]]) -> Sequence[Known]:
+        films = {video.id: video for video, _ in laid[:_FILMS]}
         return [
             Known(video.fingerprint, offset, span)
             for video, stored in self._prints(films)
-            for offset, span in same_stretches(seen, info.duration, stored)
+            for offset, span in same_stretches(new.seen, new.duration, stored)
         ]
 
-    def _compare(self, info: MediaInfo, seen: Looks, videos: dict[int, Video]) -> Found:
-        matches = self._matches(info, seen, videos)
+    def _compare(self, new: _New, videos: dict[int, Video]) -> Found:
+        laid = self._matches(new, videos)
         related = None
-        for video, found in matches:
-            like = self._confirmed(info, video, found) if found.whole else None
-            if isinstance(like, Likeness):
-                return Found(like)
-            why = f", but {like}" if like else ""
-            related = related or f"{found.share:.0%} of its pictures are those of {video.path}{why}: another cut of it?"
-        return Found(None, related, self._stretches(info, seen, matches))
+        for video, ways in laid:
+            told = ""
+            for found in ways:
+                like = self._confirmed(new, video, found) if found.whole else ""
+                if isinstance(like, Likeness):
+                    return Found(like)
+                told = told or like
+            why = f", but {told}" if told else ""
+            share = f"{ways[0].share:.0%} of its pictures are those of {video.path}"
+            related = related or f"{share}{why}: another cut of it?"
+        return Found(None, related, self._stretches(new, laid))
 
     def _prints(self, videos: dict[int, Video]) -> Iterator[tuple[Video, Print]]:
         numbers = list(videos)
@@ -144,52 +167,51 @@ class Lookalikes:
                 if number in found:
                     yield videos[number], Print.from_bytes("pictures", found[number])
 
-    def _confirmed(self, info: MediaInfo, video: Video, found: Match) -> Likeness | str:
+    def _confirmed(self, new: _New, video: Video, found: Match) -> Likeness | str:
         """Whether the sound agrees with the pictures, all the way, and the exact offset; or where they are apart. A
         film dubbed is another: what is said in it was indexed."""
-        sounds = self._sound(info, video, found)
+        stored = self._loudness(video)
+        if (new.sound is None) != (stored is None):
+            return "one of them is silent"
+        sounds = None if stored is None else sound_offset(new.loudness, stored, found)
         if sounds is not None and not sounds_alike(sounds[1]):
-            _log.info("%s looks like %s, but sounds otherwise (%.2f)", info.path, video.path, sounds[1])
+            _log.info("%s looks like %s, but sounds otherwise (%.2f)", new.info.path, video.path, sounds[1])
             return "it sounds otherwise"
         guess = found if sounds is None else found.moved(sounds[0])
-        cuts = [shot.span.start for shot in self.store.shots(video.id) if shot.start_kind == "cut"]
-        cut = by_cuts(info, self.settings, cuts, guess)
+        old = [shot.span.start for shot in self.store.shots(video.id) if shot.start_kind == "cut"]
+        usual = found.rate == 1.0
+        cuts = cuts_found(new.info, self.settings, old, guess, CUTS if usual else speeds.CUTS)
+        cut = by_cuts(cuts, guess)
         exact = guess if cut is None else guess.moved(cut)
-        seen = self._verified(info, video, exact, sure=cut is not None or sounds is not None)
+        if not usual and not _keeps_speed(new, stored, exact, cuts):
+            return "nothing proves that it runs at another speed all along"
+        seen = self._verified(new, video, stored, exact, sure=cut is not None or sounds is not None)
         if seen.apart:
             return f"it is another from {_listed(seen.apart)}"
         if sounds is None and not proves_alone(seen.share, seen.scenes):
             return "its pictures alone do not prove more"
-        offset = 0.0 if found.rate == 1.0 and abs(exact.offset) < _SNAP else exact.offset
+        offset = 0.0 if usual and abs(exact.offset) < _SNAP else exact.offset
         sound = None if sounds is None else round(sounds[1], 3)
         return Likeness(video.id, found.rate, round(offset, 3), round(seen.share, 3), sound)
 
-    def _verified(self, info: MediaInfo, video: Video, found: Match, *, sure: bool) -> Verdict:
+    def _verified(self, new: _New, video: Video, heard: Print | None, found: Match, *, sure: bool) -> Verdict:
         """A close look at all of both films."""
-        track = pick(info, "video", index=self.settings.media.video_track)
-        assert track is not None
         stored = Print.from_bytes("pictures", self.store.prints_of("pictures", [video.id])[video.id])
-        seen = verify_pictures(info, track, self.settings, stored, found, exact=sure)
-        sound, levels = self._heard(info, video)
-        if seen.apart or sound is None or levels is None:
+        seen = verify_pictures(new.info, new.track, self.settings, stored, found, exact=sure)
+        if seen.apart or heard is None:
             return seen
-        return replace(seen, apart=verify_sound(info, sound, self.settings, levels, found))
+        return replace(seen, apart=verify_sound(new.levels, heard, found))
 
-    def _heard(self, info: MediaInfo, video: Video) -> tuple[Track | None, Print | None]:
-        """The track of the new file's sound, and the levels of the video's."""
-        media = self.settings.media
-        track = pick(info, "audio", index=media.audio_track, language=media.audio_language)
+    def _loudness(self, video: Video) -> Print | None:
+        """The levels of a video."""
         stored = self.store.prints_of("loudness", [video.id]).get(video.id)
-        return track, None if stored is None else Print.from_bytes("loudness", stored)
+        return None if stored is None else Print.from_bytes("loudness", stored)
 
-    def _sound(self, info: MediaInfo, video: Video, found: Match) -> tuple[float, float] | None:
-        """Where the sound of the video is found in the file, and how alike it is; None where there is too little."""
-        track, stored = self._heard(info, video)
-        if (track is None) != (stored is None):
-            return found.offset, -math.inf  # one of them is silent
-        if track is None or stored is None:
-            return None
-        return sound_offset(loudness(info, track, self.settings), stored, found)
+
+def _keeps_speed(new: _New, stored: Print | None, found: Match, cuts: Sequence[tuple[float, float]]) -> bool:
+    """Whether another speed is proved, by the sound, or by the cuts where that tells nothing."""
+    heard = None if stored is None else speeds.by_sound(new.levels, stored, found)
+    return bool(speeds.by_cuts(cuts, found, new.duration) if heard is None else heard)
 
 
 def _listed(spans: Sequence[Span]) -> str:

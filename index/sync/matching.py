@@ -77,8 +77,9 @@ def rates(new: float, old: float) -> list[float]:
     return [rate for rate in RATES if abs(new - rate * old) <= 2 * reach(new)]
 
 
-def match(found: Looks, duration: float, stored: Print, old: float) -> Match | None:
-    """The best way to lay a new film over an old one; None where they have nothing to do with each other.
+def matches(found: Looks, duration: float, stored: Print, old: float) -> list[Match]:
+    """The ways to lay a new film over an old one, one for each speed, the best first; none where they have nothing to
+    do with each other. Films of long scenes look alike at many speeds.
 
     Args:
         found: pictures of the new film.
@@ -87,16 +88,15 @@ def match(found: Looks, duration: float, stored: Print, old: float) -> Match | N
         old: duration of the old film, seconds.
     """
     if len(found.times) < _LEAST or len(stored.values) < _LEAST:
-        return None
-    best = None
+        return []
     few = found.some(_SCREENED)
-    for rate in rates(duration, old):
-        if _best_offset(few, duration, stored, rate)[1] < RELATED / 2:
-            continue
-        one = _match(found, duration, stored, rate)
-        if one is not None and (best is None or one.share > best.share + _BETTER):
-            best = one
-    return best if best is not None and best.share >= RELATED else None
+    laid = [
+        _match(found, duration, stored, rate)
+        for rate in rates(duration, old)
+        if _best_offset(few, duration, stored, rate)[1] >= RELATED / 2
+    ]
+    related = [one for one in laid if one is not None and one.share >= RELATED]
+    return sorted(related, key=lambda one: (not one.whole, -one.share - _BETTER * (one.rate == 1.0)))
 
 
 def _match(found: Looks, duration: float, stored: Print, rate: float) -> Match | None:

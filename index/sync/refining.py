@@ -13,7 +13,9 @@ from vagent.index.sync.sampling import frames, seekable
 from vagent.tools.media import MediaInfo, Track
 from vagent.tools.media.probe import pick
 
-_CUTS = 9  # cuts that are looked for
+CUTS = 9
+"""Cuts that are looked for to know an offset."""
+
 _AROUND = 1.2  # seconds before and after the place where a cut is expected
 _SUDDEN = 4.0  # times the usual change from one frame to the next
 _CHANGE = 8.0  # grey levels
@@ -21,30 +23,39 @@ _AGREE = 0.06  # seconds by which cuts of one film may differ: a frame and a hal
 _ENOUGH = 3  # cuts that have to agree
 
 
-def by_cuts(info: MediaInfo, settings: Settings, cuts: Sequence[float], guess: Match) -> float | None:
+def by_cuts(found: Sequence[tuple[float, float]], guess: Match) -> float | None:
     """The offset that most cuts agree on; None where too few do.
+
+    Args:
+        found: what ``cuts_found`` gave.
+        guess: how the new film lies over the old one.
+    """
+    if not found:
+        return None
+    offsets = [there - guess.rate * at for at, there in found]
+    near = [offset for offset in offsets if abs(offset - float(np.median(offsets))) <= _AGREE]
+    return float(np.mean(near)) if len(near) >= max(_ENOUGH, len(offsets) / 2) else None
+
+
+def cuts_found(
+    info: MediaInfo, settings: Settings, cuts: Sequence[float], guess: Match, most: int = CUTS
+) -> list[tuple[float, float]]:
+    """Where some cuts are in the old film and in the new one, seconds.
 
     Args:
         info: the new file.
         cuts: where the old film has cuts, seconds.
         guess: how the new film lies over the old one, right to about a second.
+        most: how many are looked for, spread over the film.
     """
     track = pick(info, "video", index=settings.media.video_track)
     if track is None or info.duration is None or not seekable(info):
-        return None
+        return []
     inside = [at for at in cuts if _AROUND < guess.rate * at + guess.offset < info.duration - _AROUND]
-    if len(inside) > _CUTS:
-        inside = [inside[i] for i in np.linspace(0, len(inside) - 1, _CUTS).round().astype(int)]
-    offsets = []
-    for at in inside:
-        expected = guess.rate * at + guess.offset
-        there = _cut_near(info, track, settings, expected)
-        if there is not None:
-            offsets.append(there - guess.rate * at)
-    if not offsets:
-        return None
-    near = [offset for offset in offsets if abs(offset - float(np.median(offsets))) <= _AGREE]
-    return float(np.mean(near)) if len(near) >= max(_ENOUGH, len(offsets) / 2) else None
+    if len(inside) > most:
+        inside = [inside[i] for i in np.linspace(0, len(inside) - 1, most).round().astype(int)]
+    places = ((at, _cut_near(info, track, settings, guess.rate * at + guess.offset)) for at in inside)
+    return [(at, there) for at, there in places if there is not None]
 
 
 def _cut_near(info: MediaInfo, track: Track, settings: Settings, expected: float) -> float | None:

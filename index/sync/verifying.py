@@ -18,9 +18,16 @@ from numpy.typing import NDArray
 from vagent.configs import Settings
 from vagent.index.sync.matching import ALIKE, Match, nearest, scenes
 from vagent.index.sync.prints import LEVEL_STEP, Levels, Print, distance, picture_bits
-from vagent.index.sync.sampling import DECODED, Looks, all_key_frames, frames, heard
+from vagent.index.sync.sampling import DECODED, Looks, all_key_frames, frames
 from vagent.tools.media import MediaInfo, Track
 from vagent.tools.time import Span
+
+WINDOW, STEP = 80, 20
+"""Levels of a stretch of sound that is compared, and from one to the next."""
+FLOOR = 50.0
+"""Level of silence: what is softer is an encoder's noise."""
+TELLING = 8.0
+"""Standard deviation of levels from which a stretch is no silence and no hum."""
 
 _DOUBT = 6.0  # seconds between two key frames that fit from which what lies between them is looked at
 _GAP = 20.0  # seconds without a key frame that are looked at
@@ -28,11 +35,8 @@ _MOST = 900.0  # seconds of a film that are decoded, the longest stretches first
 _APART = 3  # seconds in a row whose pictures differ, at least, in a stretch that was replaced
 _NEAR = 0.06  # seconds by which an offset may be wrong that sound or cuts gave ...
 _FAR = 0.5  # ... and one that was found by pictures alone
-_WINDOW, _STEP = 80, 20  # levels of a stretch of sound that is compared, and from one to the next
 _LAGS = range(-3, 4)  # levels by which it may lie elsewhere
 _BEFORE = 2.0  # seconds for which a picture is shown that began before
-_FLOOR = 50.0  # level of silence: what is softer is an encoder's noise
-_TELLING = 8.0  # standard deviation of levels from which a stretch is no silence and no hum
 _SOUNDS = 0.5  # correlation below which two stretches do not sound alike
 _ROW = 3  # stretches in a row that do not, at least
 
@@ -160,55 +164,48 @@ def _runs(times: Sequence[float], fits: Sequence[bool]) -> Iterator[Span]:
         run = []
 
 
-def verify_sound(info: MediaInfo, track: Track, settings: Settings, stored: Print, found: Match) -> tuple[Span, ...]:
+def verify_sound(levels: Levels, stored: Print, found: Match) -> tuple[Span, ...]:
     """Stretches of the new film that do not sound like the old one.
 
     Args:
-        info, track: the new film and its sound.
+        levels: all of the new film's.
         stored: levels of the old film.
         found: how the new film lies over the old one, right to a few tenths of a second.
-
-    Raises:
-        SourceError, MediaError: the file cannot be opened any more.
     """
-    return otherwise(heard(info, track, settings, 0.0, (info.duration or 0.0) + 1.0), stored, found)
-
-
-def otherwise(levels: Levels, stored: Print, found: Match) -> tuple[Span, ...]:
-    """Stretches of one film's levels that are not those of another's; see ``verify_sound``."""
     alike, telling = _agreement(levels, stored, found)
     return tuple(_differing(alike, telling))
 
 
 def _agreement(levels: Levels, stored: Print, found: Match) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """For each window the best correlation of the loudness, and whether it tells anything."""
-    new = np.maximum(levels.astype(np.float64), _FLOOR)
+    new = np.maximum(levels.astype(np.float64), FLOOR)
     times = (np.arange(len(new)) + 0.5) * LEVEL_STEP
     known = (np.arange(len(stored.values)) + 0.5) * stored.step + stored.start
-    old = np.maximum(stored.values.astype(np.float64), _FLOOR)
+    old = np.maximum(stored.values.astype(np.float64), FLOOR)
     best: NDArray[np.float64] | None = None
     for lag in _LAGS:
         places = (times - lag * LEVEL_STEP - found.offset) / found.rate
         there = np.interp(places, known, old, left=np.nan, right=np.nan) if len(old) else np.full(len(new), np.nan)
-        curve = _correlations(new, there)
+        curve = correlations(new, there)
         best = curve if best is None else np.fmax(best, curve)
         if lag == 0:
-            telling = np.fmax(_deviations(new), _deviations(there)) >= _TELLING
+            telling = np.fmax(deviations(new), deviations(there)) >= TELLING
     assert best is not None
     return best, telling & ~np.isnan(best)
 
 
 def _windows(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(values) < _WINDOW:
-        return np.zeros((0, _WINDOW))
-    return np.lib.stride_tricks.sliding_window_view(values, _WINDOW)[::_STEP]
+    if len(values) < WINDOW:
+        return np.zeros((0, WINDOW))
+    return np.lib.stride_tricks.sliding_window_view(values, WINDOW)[::STEP]
 
 
-def _deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The standard deviation of the levels of each window."""
     return np.asarray(_windows(values).std(axis=1), np.float64)
 
 
-def _correlations(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def correlations(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of each window; nothing (nan) where one of them does not know all of it, next to 0 where one is flat."""
     a, b = _windows(one), _windows(other)
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
@@ -231,5 +228,5 @@ def _differing(alike: NDArray[np.float64], telling: NDArray[np.bool_]) -> Iterat
 def _stretch(run: Sequence[int]) -> Iterator[Span]:
     if len(run) >= _ROW:
         # The windows at the edges lie half in what is the same.
-        half = _WINDOW / 2
-        yield Span((run[0] * _STEP + half) * LEVEL_STEP, (run[-1] * _STEP + half) * LEVEL_STEP)
+        half = WINDOW / 2
+        yield Span((run[0] * STEP + half) * LEVEL_STEP, (run[-1] * STEP + half) * LEVEL_STEP)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vagent.index.sync.matching import RATES, Match, match, proves_alone, rates, reach, sound_offset, sounds_alike
+from vagent.index.sync.matching import RATES, Match, matches, proves_alone, rates, reach, sound_offset, sounds_alike
 from vagent.index.sync.prints import Print
 from vagent.index.sync.sampling import Looks
 
@@ -47,7 +47,7 @@ def every_bit(times: np.ndarray, hashes: np.ndarray) -> Looks:
 
 
 def lay(found: Looks, duration: float, stored: np.ndarray) -> Match | None:
-    return match(found, duration, Print(0.0, 1.0, stored), float(len(stored)))
+    return next(iter(matches(found, duration, Print(0.0, 1.0, stored), float(len(stored)))), None)
 
 
 @settings(deadline=None, max_examples=60)

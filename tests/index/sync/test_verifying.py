@@ -18,7 +18,7 @@ from vagent.index.library import VideoLibrary
 from vagent.index.sync.lookalikes import Found, Lookalikes
 from vagent.index.sync.matching import Match
 from vagent.index.sync.prints import Print
-from vagent.index.sync.verifying import otherwise
+from vagent.index.sync.verifying import verify_sound
 from vagent.tools.media.probe import probe
 from vagent.tools.time import Span
 
@@ -86,7 +86,7 @@ def levels(values: np.ndarray) -> np.ndarray:
 
 
 def over(old: np.ndarray, new: np.ndarray, offset: float = 0.0) -> tuple[Span, ...]:
-    return otherwise(levels(new), Print(0.0, 0.1, levels(old)), Match(1.0, offset, 1.0, True))
+    return verify_sound(levels(new), Print(0.0, 0.1, levels(old)), Match(1.0, offset, 1.0, True))
 
 
 @hypothesis_settings(deadline=None, max_examples=40)
