@@ -12,6 +12,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import metadata, packages_distributions
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,7 @@ def test_the_command_is_there(project: dict[str, Any]) -> None:
     assert callable(getattr(importlib.import_module(module), function))
 
 
+@cache
 def imported(file: Path) -> set[str]:
     """Dotted names that a module imports anywhere, in functions too."""
     found: set[str] = set()

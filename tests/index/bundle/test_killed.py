@@ -21,7 +21,6 @@ from pathlib import Path
 from vagent.index.bundle.importing import import_library
 import_library(Path(sys.argv[1]), Path(sys.argv[2]), lambda step: print(step.phase, step.done, flush=True))
 """
-KILLS = 12
 FILMS = 40
 
 
@@ -33,11 +32,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_killed_at_any_moment(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [6, pytest.param(16, marks=pytest.mark.slow)])
+def test_killed_at_any_moment(kills: int, source: Path, tmp_path: Path) -> None:
     whole, bundle, target = content(source / "a"), source / "bundle", tmp_path / "library"
-    chance = random.Random(7)
+    chance = random.Random(kills)
     seen = set()
-    for _ in range(KILLS):
+    for _ in range(kills):
         command = [sys.executable, "-c", PROGRAM, str(target), str(bundle)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
