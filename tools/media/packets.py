@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vagent.tools.media import MediaInfo, Track
 from vagent.tools.media.opening import opened, prepare
+from vagent.tools.media.transport import whole
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -23,6 +25,8 @@ _REMEMBERED = 50  # shifts kept to choose from
 _FIT = 2.0  # seconds by which tracks may differ where pieces were joined
 _SEEKABLE = frozenset({"mov", "matroska"})  # containers whose index says exactly where a time is stored
 _SEQUENTIAL = frozenset({"matroska", "flv"})  # containers whose packets lie one behind the other
+_SEARCHED = 1 << 15  # bytes that FFmpeg has passed over, at least, each time that it gives up the search for a packet
+_LEAP = 0.5  # seconds between two packets of a track from which it is looked at what lies between them
 _SKIPPED = 4096  # bytes between two packets from which the stretch counts as damaged
 _STATES_END = frozenset({"mov", "matroska", "avi", "flv", "asf", "wav", "flac", "ogg", "mxf"})
 
@@ -33,7 +37,8 @@ class Packets:
     Attributes:
         reached: end in seconds of the last packet of any track seen, and ``ends`` the same by track number.
         failure: why reading stopped early, or None.
-        resumed: by track number, the time of the first packet behind the last stretch of bytes that gave none.
+        resumed: by track number, in order, the times of the first packets behind stretches of bytes that gave none.
+        proves: these were looked at, and something is missing there; else it is only that no packet lies in them.
     """
 
     def __init__(self, info: MediaInfo, tracks: list[Track], threads: int, device: str | None = None) -> None:
@@ -48,13 +53,15 @@ class Packets:
         self.reached = 0.0
         self.ends: dict[int, float] = {}
         self.failure: str | None = None
-        self.resumed: dict[int, float] = {}
+        self.resumed: dict[int, list[float]] = {n: [] for n in self._numbers}
         self._place = 0  # where in the file the last packet ends
         self._behind: set[int] = set()  # tracks that have had no packet since bytes were skipped
+        self._last: dict[int, tuple[float, int]] = {}  # by track, when its last packet ended, and its place in the file
 
     def __enter__(self) -> Packets:
         self.container: InputContainer = self._stack.enter_context(opened(self._info.path, self._device))
         self._sequential = any(form in self._info.container for form in _SEQUENTIAL)
+        self.proves = "mpegts" in self._info.container
         self.streams: dict[int, Any] = {
             n: self.container.streams[n] for n in self._numbers if n < len(self.container.streams)
         }
@@ -81,6 +88,11 @@ class Packets:
     def seconds(self, stamp: int | None, packet: Any) -> float | None:
         """A time stamp of the packet in seconds from the start of the video."""
         return None if stamp is None else stamp * self._base(packet) - self._info.offset
+
+    def resumes(self, track: int, after: float, before: float) -> bool:
+        """Whether a stretch of bytes that gave nothing lies before a packet of these times."""
+        found = self.resumed[track]
+        return bisect_right(found, after) < bisect_right(found, before)
 
     def begin(self, start: float) -> None:
         """Go to a place from which decoding gives everything at and after ``start`` as a full pass would.
@@ -124,8 +136,8 @@ class Packets:
         from av.error import FFmpegError
 
         repair = _Joints(self._info.offset) if self.joined else None
-        failures = 0
-        while failures < _FAILURES:
+        failures = searches = 0
+        while failures < _FAILURES and searches <= self._info.size // _SEARCHED:
             try:
                 for packet in container.demux():
                     failures = 0
@@ -137,6 +149,8 @@ class Packets:
                     yield packet
             except EOFError:
                 return
+            except BlockingIOError:
+                searches += 1  # so many bytes held no packet; what lies behind them may
             except (FFmpegError, ValueError) as error:
                 failures += 1
                 self.failure = getattr(error, "strerror", None) or str(error)
@@ -153,6 +167,26 @@ class Packets:
                 self.reached = max(self.reached, end)
             if self._sequential:
                 self._note_place(packet, number, end)
+        if self.proves:
+            self._note_leap(packet)
+
+    def _note_leap(self, packet: Any) -> None:
+        """Where the clock of a track leaps, the bytes in between tell whether something is missing there."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        number, place = packet.stream.index, packet.pos
+        if stamp is None or place is None or number not in self.resumed:
+            return
+        start = stamp * self._base(packet) - self._info.offset
+        ended, before = self._last.get(number, (start, place))
+        if start - ended > _LEAP and before < place and not self._whole(before, place, packet.stream.id):
+            self.resumed[number].append(start)
+        self._last[number] = start + (packet.duration or 0) * self._base(packet), place
+
+    def _whole(self, start: int, end: int, track: int) -> bool:
+        try:
+            return whole(self._info.path, start, end, track)
+        except OSError:
+            return False  # the file is going
 
     def _note_place(self, packet: Any, number: int, time: float) -> None:
         place = packet.pos
@@ -162,7 +196,7 @@ class Packets:
             self._behind = set(self.streams)
         if number in self._behind:
             self._behind.discard(number)
-            self.resumed[number] = time
+            self.resumed[number].append(time)
         self._place = max(self._place, place + packet.size)
 
     def _base(self, packet: Any) -> float:
@@ -230,7 +264,8 @@ class Packets:
 
     def _forget(self) -> None:
         self.reached, self.ends, self.failure = 0.0, {}, None
-        self.resumed, self._place, self._behind = {}, 0, set()
+        self.resumed = {number: [] for number in self._numbers}
+        self._place, self._behind, self._last = 0, set(), {}
 
 
 class _Joints:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["frame_at", "frames_at", "jpeg", "read", "unjpeg"]
 
 _GAP = 0.5  # seconds without a picture or sound from which a gap is worth a note
+_RECOVERS = 10.0  # seconds behind a hole after which pictures count as sound without a key frame: some films have none
 _EDGE = 1e-6  # seconds: times are rounded to microseconds
 _PENDING = 2000  # packets remembered that have not given a picture yet
 _LEFT_OUT = 32  # pictures on end that no other needs: encoders write 16 at most
@@ -166,7 +167,7 @@ class _Sight:
         context = self._stream.codec_context
         # Cards leave out pictures that no other needs, and are not asked for more.
         self._skipper = Skipper("" if context.is_hwaccel else context.name, context.extradata, self._base)
-        self._resumed: float | None = None
+        self._resumed = 0
         if self._skips:
             # The edges of blocks stay as they were stored: a fifth of the cost, and nothing that a small picture shows.
             context.options = {**context.options, "skip_loop_filter": "all"}
@@ -175,7 +176,7 @@ class _Sight:
         if not self._skips:
             yield from self._decode(packet)
             return
-        resumed = self._packets.resumed.get(self.track.index)
+        resumed = len(self._packets.resumed[self.track.index])
         if resumed != self._resumed:
             self._resumed = resumed  # damage is told of before more of it may come
             yield from self._decode_as(self._skipper.release())
@@ -206,6 +207,8 @@ class _Sight:
         self._broken += broke
         for frame in frames:
             time = self._clock.time(frame, self._base)
+            if self._waits(frame, time):
+                continue
             number = math.floor(time * self._settings.sample_fps + _EDGE)
             sample, self._grid = number > self._grid, max(number, self._grid)
             if time < self._start - _EDGE:
@@ -224,13 +227,27 @@ class _Sight:
             self._shown = time + min(lasts, _GAP)
             self._broken = 0
 
+    def _skipped(self, time: float) -> bool:
+        """Whether bytes that gave nothing lie between the last picture and ``time``."""
+        return time - self._shown > _GAP and self._packets.resumes(self.track.index, self._shown, time + _GAP)
+
+    def _waits(self, frame: Any, time: float) -> bool:
+        """Whether a picture is predicted from ones that are missing: behind a hole, all up to the next key frame."""
+        if not self._packets.proves or not self._skipped(time):
+            return False
+        from av.video.frame import PictureType
+
+        late = time - self._packets.resumed[self.track.index][-1]
+        return late < _RECOVERS and not frame.key_frame and frame.pict_type != PictureType.I
+
     def _gap(self, time: float, reason: str) -> Iterator[Gap]:
         """A note when the file holds pictures between the last one and ``time`` that did not come out."""
         lost = 0
         while self._pending and self._pending[0] <= time + _EDGE:
             lost += self._shown + _EDGE < self._pending.popleft() < time - _EDGE
-        skipped = self._shown < self._packets.resumed.get(self.track.index, 0.0) <= time + _GAP
-        if time - self._shown > _GAP and (self._broken or skipped or lost > (_LEFT_OUT if self._skips else 0)):
+        if time - self._shown <= _GAP:
+            return
+        if self._broken or self._skipped(time) or lost > (_LEFT_OUT if self._skips else 0):
             yield Gap(Span(self._shown, time), reason)
             self._shown = time
 
@@ -265,10 +282,12 @@ class _Hearing:
             self._line.hole = None
             yield from self._line.feed(frame, seconds(frame, self._base, self._offset))
             hole = self._line.hole
-            resumed = self._packets.resumed.get(self.track.index, 0.0)
-            if hole is not None and hole[1] - hole[0] > _GAP and (self._broken or hole[0] < resumed <= hole[1] + _GAP):
+            if hole is not None and hole[1] - hole[0] > _GAP and (self._broken or self._skipped(*hole)):
                 yield Gap(Span(*hole), "sound does not decode")
             self._broken = self._line.failed = 0
+
+    def _skipped(self, start: float, end: float) -> bool:
+        return self._packets.resumes(self.track.index, start, end + _GAP)
 
 
 def _missing_end(packets: Packets, track: Track, shown: float) -> Iterator[Gap]:
