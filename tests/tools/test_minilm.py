@@ -68,6 +68,26 @@ def test_no_text_has_no_vectors(engine: MiniLM) -> None:
     assert vectors.dtype == np.float32
 
 
+def test_long_texts_go_through_the_model_a_few_at_a_time(engine: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, tokenizer = engine._load()
+    seen: list[tuple[int, ...]] = []
+
+    class Watched:
+        def run(self, names: list[str], inputs: dict[str, Any]) -> Any:
+            seen.append(inputs["input_ids"].shape)
+            return session.run(names, inputs)
+
+    monkeypatch.setattr(engine, "_loaded", (Watched(), tokenizer))
+    short, long = ([f"{'word ' * size}and number {n}" for n in range(40)] for size in (10, 180))
+    vectors = engine.embed([*long, *short])
+    assert seen[0][0] == 32  # short ones: as many as the settings say
+    assert max(texts * tokens for texts, tokens in seen) <= 1024
+    assert sum(texts for texts, _ in seen) == 80
+    np.testing.assert_allclose(
+        vectors[[3, 77]], MiniLM(configs.load({"threads": 1}, env={})).embed([long[3], short[37]]), atol=1e-5
+    )
+
+
 def test_a_text_has_the_same_vector_in_any_company(engine: MiniLM) -> None:
     texts = [f"{'word ' * (i % 37)}number {i}" for i in range(100)]
     together = engine.embed(texts)
