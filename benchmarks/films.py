@@ -21,13 +21,22 @@ _WORDS = (
 ).split()
 
 
-def cycle(path: Path, seconds: float, board: float, size: tuple[int, int], spoken: float = 120.0) -> Path:
+def cycle(
+    path: Path,
+    seconds: float,
+    board: float,
+    size: tuple[int, int],
+    spoken: float = 120.0,
+    *,
+    subtitles: bool = True,
+) -> Path:
     """A film of boards of text, a new one every ``board`` seconds, with speech and subtitles.
 
     Args:
         seconds: its length.
         size: width and height, pixels.
         spoken: seconds from one spoken passage to the next.
+        subtitles: it has a track of them.
     """
     samples = np.zeros(round(seconds * RATE), np.int16)
     said = speech()
@@ -42,7 +51,7 @@ def cycle(path: Path, seconds: float, board: float, size: tuple[int, int], spoke
         fps=_FPS,
         gop=round(10 * _FPS),
         audio=AudioTrack(samples, codec="aac"),
-        subtitles=SubtitleTrack(cues, language="eng"),
+        subtitles=SubtitleTrack(cues, language="eng") if subtitles else (),
         options={"crf": "30"},
     )
 

@@ -1,15 +1,17 @@
 """What memory and time indexing takes as films get longer: both should depend on the format, not on the length.
 
     python -m benchmarks.memory [--hours 10] [--minutes 10] [--boards 20] [--spoken 120] [--size 480x270]
-                                [--container mkv] [--preset standard] [--set SECTION.KEY=VALUE ...] [--json OUT]
+                                [--container mkv] [--lecture] [--preset standard] [--set SECTION.KEY=VALUE ...]
+                                [--json OUT]
 
 Two films of one format are made, one of ``--minutes`` and one of ``--hours``: the same packets, again and again at
 later times, with subtitles of which each is different. They show boards of text that change every ``--boards`` seconds,
 and somebody speaks every ``--spoken`` seconds; speech is recognised although there are subtitles: every bundled sense
-works. Each film is indexed by a process of its own into a library of its own, while the memory of that process and of
-those that it started is read ten times a second.
+works. With ``--lecture`` somebody speaks all the time, as subtitles beside each film say: then the preset deep, which
+sums films up, has most to do. Each film is indexed by a process of its own into a library of its own, while the memory
+of that process and of those that it started is read ten times a second.
 
-    peak        largest resident memory of all these processes together, MB, and by phase of the work
+    peak        largest resident memory of all these processes together, MB, and in each phase of the work
     high water  the largest that the kernel has seen of each process by itself, MB (Linux)
     cpu         processor seconds for an hour of film: over all, and in each quarter of the decode pass
     commits     transactions for a checkpoint, their milliseconds each, bytes written for an hour of film, by quarter
@@ -36,7 +38,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks import films
+from benchmarks import films, lectures
 from vagent.tools.time import format_time
 
 _EVERY = 0.1  # seconds between two looks at the memory
@@ -48,14 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="vagent-benchmark-") as folder:
         cycle = films.cycle(
-            Path(folder) / f"cycle.{given.container}", given.minutes * 60, given.boards, given.size, given.spoken
+            Path(folder) / f"cycle.{given.container}",
+            given.minutes * 60,
+            given.boards,
+            given.size,
+            given.spoken,
+            subtitles=not given.lecture,
         )
         times = max(1, round(given.hours * 60 / given.minutes))
         long = films.repeated(cycle, Path(folder) / f"long.{given.container}", times)
+        if given.lecture:
+            for film, rounds in ((cycle, 1), (long, times)):
+                lectures.written(film.with_suffix(".srt"), rounds * given.minutes * 60)
         found = [measured(film, Path(folder) / film.stem, given.preset, given.set) for film in (cycle, long)]
     report = {
         "machine": machine(),
-        "format": f"{given.size[0]} x {given.size[1]}, {given.container}",
+        "format": f"{given.size[0]} x {given.size[1]}, {given.container}{', a lecture' if given.lecture else ''}",
+        "preset": given.preset or "standard",
         **_compared(found),
     }
     print(table(report))
@@ -83,9 +94,19 @@ class _Watched:
     stage: str = "start"
     peaks: dict[str, int] = field(default_factory=dict)
     water: dict[str, int] = field(default_factory=dict)
+    _looking: threading.Lock = field(default_factory=threading.Lock)
+
+    def enter(self, stage: str) -> None:
+        """Go on to another stage, or on with the same; each is looked at once at least, however short it is."""
+        self.look()
+        self.stage = stage
 
     def look(self) -> None:
         """Read the memory of the whole tree once."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         whole = 0
         with suppress(psutil.NoSuchProcess):
             for process in [self.process, *self.process.children(recursive=True)]:
@@ -127,7 +148,7 @@ def measured(film: Path, library: Path, preset: str | None, settings: Sequence[s
         try:
             for line in process.stdout or ():
                 told.append(json.loads(line))
-                watched.stage = told[-1]["stage"]
+                watched.enter(told[-1]["stage"])
         finally:
             ended.set()
             thread.join()
@@ -196,7 +217,10 @@ def table(report: dict[str, Any]) -> str:
     """What grows, for people."""
     short, long = report["films"]
     ends = [format_time(film["seconds of film"]) for film in (short, long)]
-    lines = [f"{report['machine']}; {report['format']}", f"{'':34}{ends[0]:>12}{ends[1]:>12}{'ratio':>8}"]
+    lines = [
+        f"{report['machine']}; {report['format']}; {report['preset']}",
+        f"{'':34}{ends[0]:>12}{ends[1]:>12}{'ratio':>8}",
+    ]
 
     def line(name: str, one: float, other: float) -> None:
         ratio = f"{other / one:8.2f}" if one else f"{'-':>8}"
@@ -236,6 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spoken", type=float, default=120.0, help="seconds from one spoken passage to the next")
     parser.add_argument("--size", type=_size, default=(480, 270), help="width x height, pixels")
     parser.add_argument("--container", default="mkv", choices=("mkv", "mp4"))
+    parser.add_argument("--lecture", action="store_true", help="subtitles of somebody who speaks all the time")
     parser.add_argument("--preset", help="quick, standard or deep")
     parser.add_argument("--set", nargs="*", default=[], help="settings, section.key=value")
     parser.add_argument("--json", type=Path)

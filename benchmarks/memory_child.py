@@ -14,7 +14,7 @@ import psutil
 
 from vagent import Library
 from vagent.index.store.database import Database
-from vagent.index.video.job import Progress
+from vagent.index.video.job import Job, Progress
 
 _AGAIN = 0.2  # seconds between two lines of one phase
 
@@ -67,6 +67,16 @@ def main(given: Mapping[str, Any]) -> int:
             told = time.monotonic()
             print(json.dumps(state(progress.stage, progress.done)), flush=True)
 
+    timed = Job.timed
+
+    @contextmanager
+    def told_and_timed(self: Job, phase: str) -> Iterator[None]:
+        # Phases that last a moment tell no progress.
+        print(json.dumps(state(phase, 0.0)), flush=True)
+        with timed(self, phase):
+            yield
+
+    Job.timed = told_and_timed  # type: ignore[method-assign]
     overrides: dict[str, Any] = {"speech": {"when": "always"}}
     for one in given["settings"]:
         key, _, value = one.partition("=")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import av
 import pytest
 
-from benchmarks import films, memory
+from benchmarks import films, lectures, memory
 
 
 def test_two_films_are_indexed_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +25,33 @@ def test_two_films_are_indexed_and_compared(tmp_path: Path, capsys: pytest.Captu
     assert long["peak"] >= max(long["peak by phase"].values()) > 50
     assert found["ratios"]["peak"] == pytest.approx(long["peak"] / short["peak"], abs=1e-3)
     assert "peak, MB" in capsys.readouterr().out
+
+
+def test_a_lecture_is_summed_up_and_each_phase_has_its_peak(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    sizes = ["--minutes", "0.4", "--hours", "0.02", "--boards", "12", "--size", "160x90", "--lecture"]
+    cheap = ["--preset", "deep", "--set", "engines.text=off", "speech.when=never"]
+    assert memory.main([*sizes, *cheap, "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    short, long = found["films"]
+    assert found["preset"] == "deep" and found["format"].endswith("a lecture")
+    assert (short["rows"]["subtitle"], long["rows"]["subtitle"]) == (6, 18)
+    assert short["rows"]["summary"] >= 1
+    phases = ["start", "subtitles", "scan", "clips", "embed", "visual", "captions", "summaries", "end"]
+    assert set(phases[:-1]) <= set(long["peak by phase"]) <= set(phases)
+    assert list(long["peak by phase"])[:4] == phases[:4]
+
+
+def test_no_two_lines_of_a_lecture_are_the_same_and_common_words_are_common(tmp_path: Path) -> None:
+    blocks = lectures.written(tmp_path / "a.srt", 1200.0).read_text(encoding="utf-8").split("\n\n")[:-1]
+    lines = [block.split("\n") for block in blocks]
+    assert lines[1][:2] == ["2", "00:00:04,000 --> 00:00:07,600"]
+    assert len({text for _, _, text in lines}) == len(lines) == 300
+    words = Counter(" ".join(text for _, _, text in lines).casefold().replace(".", "").split())
+    assert words.total() == 3000 and len(words) > 700
+    assert words.most_common(1)[0][0] == "the"
+    again = lectures.written(tmp_path / "b.srt", 600.0).read_text(encoding="utf-8")
+    assert again.split("\n\n")[:-1] == blocks[:150]
 
 
 def test_what_cannot_be_indexed_ends_the_benchmark(tmp_path: Path) -> None:
