@@ -14,6 +14,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
@@ -242,9 +243,10 @@ def _video_packets(stream: Any, track: VideoTrack, offset: float) -> list[Any]:
     count = track.count if track.count is not None else len(track.pictures)  # type: ignore[arg-type]
     times = track.times if track.times is not None else [i / track.fps for i in range(count)]
     found = []
+    reformatter = VideoReformatter()  # one for all, in this thread: pictures are small
     for number, time in zip(range(count), times, strict=True):
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(_picture(track, number)), format="bgr24")
-        frame = frame.reformat(format=track.pix_fmt)
+        frame = reformatter.reformat(frame, format=track.pix_fmt, threads=1)
         frame.pts = round((time + offset) * TICKS)
         frame.time_base = Fraction(1, TICKS)
         found += stream.encode(frame)

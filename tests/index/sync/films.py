@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,17 @@ def length(film: Sequence[Scene]) -> float:
 
 def pictures(film: Sequence[Scene], size: tuple[int, int] = SIZE, bars: int = 0) -> list[np.ndarray]:
     """The frames of a film; with ``bars`` that many black rows above and below the picture."""
-    found = []
-    width, height = size
-    for scene in film:
-        noise = np.random.default_rng(scene.seed).integers(0, 256, (9, 16, 3)).astype(np.uint8)
-        large = cv2.resize(noise, (480, 272), interpolation=cv2.INTER_CUBIC)
-        for number in range(round(scene.seconds * FPS)):
-            view = large[: 272 - 20, number : 480 - 60 + number]
-            shown = cv2.resize(view, (width, height), interpolation=cv2.INTER_AREA)
-            found.append(cv2.copyMakeBorder(shown, bars, bars, 0, 0, cv2.BORDER_CONSTANT))
-    return found
+    found = [shown for scene in film for shown in _views(scene, size)]
+    return [cv2.copyMakeBorder(shown, bars, bars, 0, 0, cv2.BORDER_CONSTANT) for shown in found]
+
+
+@lru_cache(maxsize=24)
+def _views(scene: Scene, size: tuple[int, int]) -> list[np.ndarray]:
+    """The frames of one scene; the films of a test file share most of theirs."""
+    noise = np.random.default_rng(scene.seed).integers(0, 256, (9, 16, 3)).astype(np.uint8)
+    large = cv2.resize(noise, (480, 272), interpolation=cv2.INTER_CUBIC)
+    views = [large[: 272 - 20, number : 480 - 60 + number] for number in range(round(scene.seconds * FPS))]
+    return [cv2.resize(view, size, interpolation=cv2.INTER_AREA) for view in views]
 
 
 def sound(film: Sequence[Scene]) -> np.ndarray:
