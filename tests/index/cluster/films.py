@@ -95,7 +95,8 @@ def settings(library: Path, **more: Any) -> configs.Settings:
 
 def local(films: Path, library: Path, **more: Any) -> dict[str, Any]:
     """What a library holds after a run on one machine."""
-    with closing(VideoLibrary(settings(library, **more))) as opened:
+    with pytest.MonkeyPatch.context() as patch, closing(VideoLibrary(settings(library, **more))) as opened:
+        patch.setenv("PATIENT_SECONDS", "0")  # nobody looks on
         opened.add(films, workers=1)
     return contents(library)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -103,19 +103,20 @@ def test_filters_let_only_the_allowed_through(store: Store, index_of: Opener) ->
     assert np.all(index.search(vectors[:2], 3, np.array([], np.int64))[1] == -1)
 
 
-@given(st.lists(st.integers(1, 40), unique=True), st.integers(1, 50), st.integers(0, 99))
-@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_filter_is_the_same_as_searching_the_allowed_alone(
-    index_of: Opener, tmp_path_factory: pytest.TempPathFactory, allowed: list[int], k: int, seed: int
-) -> None:
-    store = Store(tmp_path_factory.mktemp("library"))
+def test_a_filter_is_the_same_as_searching_the_allowed_alone(store: Store, index_of: Opener) -> None:
     vectors = unit(40)
     ids = put(store, vectors)
-    query = unit(1, seed=seed)
-    found = index_of(store).search(query, k, np.array(sorted(allowed), np.int64))[1][0]
-    store.close()
-    wanted = [int(i) for i in expected(vectors, ids, query, 40)[0] if i in allowed][:k]
-    assert [int(i) for i in found if i >= 0] == wanted
+    index = index_of(store)
+
+    @given(st.lists(st.integers(1, 40), unique=True), st.integers(1, 50), st.integers(0, 99))
+    @hypothesis_settings(max_examples=25, deadline=None)
+    def same(allowed: list[int], k: int, seed: int) -> None:
+        query = unit(1, seed=seed)
+        found = index.search(query, k, np.array(sorted(allowed), np.int64))[1][0]
+        wanted = [int(i) for i in expected(vectors, ids, query, 40)[0] if i in allowed][:k]
+        assert [int(i) for i in found if i >= 0] == wanted
+
+    same()
 
 
 def test_an_empty_library_finds_nothing(store: Store, index_of: Opener) -> None:
