@@ -6,6 +6,7 @@ An engine that is added to ``vagent.tools.engines.ENGINES`` is tested here by it
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -88,7 +89,36 @@ def sensible(sense: Sense, engine: Any) -> None:
         pytest.skip(f"{engine.name} runs on random weights here, which have learnt nothing")
 
 
-@pytest.mark.parametrize(("sense", "name"), [(s, n) for s in SENSES for n in engines.names(s)])
+EVERY = [(sense, name) for sense in SENSES for name in engines.names(sense)]
+
+MAKING = """
+import json, sys
+from vagent.configs import load
+from vagent.tools import engines
+heavy, given = json.load(sys.stdin)
+loaded = set()
+for sense, name, overrides in given:
+    settings = load(overrides, env={})
+    status = engines.check(sense, name, settings)
+    if status.ready:
+        engines.choose(sense, settings).engine(settings)
+    print(json.dumps([m for m in heavy if m in sys.modules and m not in loaded]))
+    loaded |= sys.modules.keys()
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[tuple[Sense, str], list[str]]:
+    """What making each engine loads beyond what those before it have, in one process."""
+    given = json.dumps([HEAVY, [(sense, name, overrides_for(sense, name)) for sense, name in EVERY]])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-c", MAKING]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return dict(zip(EVERY, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize(("sense", "name"), EVERY)
 class TestEveryEngine:
     def test_it_says_what_it_is(self, sense: Sense, name: str) -> None:
         found = engine_class(sense, name)
@@ -99,21 +129,9 @@ class TestEveryEngine:
         assert isinstance(revision, str)
         assert any(c.isdigit() for c in revision)
 
-    def test_checking_and_making_it_cost_nothing(self, sense: Sense, name: str) -> None:
+    def test_checking_and_making_it_cost_nothing(self, sense: Sense, name: str, loaded: Any) -> None:
         """No model is loaded and nothing heavy imported before the first use."""
-        program = (
-            "import sys\n"
-            "from vagent.configs import load\n"
-            "from vagent.tools import engines\n"
-            f"settings = load({overrides_for(sense, name)!r}, env={{}})\n"
-            f"status = engines.check({sense!r}, {name!r}, settings)\n"
-            f"if status.ready: engines.choose({sense!r}, settings).engine(settings)\n"
-            f"print(*[m for m in {HEAVY!r} if m in sys.modules])\n"
-        )
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        command = [sys.executable, "-c", program]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+        assert loaded[sense, name] == []
 
     def test_the_check_is_quick_and_gives_a_reason(self, sense: Sense, name: str) -> None:
         settings = settings_for(sense, name)

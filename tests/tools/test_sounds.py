@@ -164,7 +164,12 @@ class TestCLAP:
         assert all(np.abs(a - b).max() > 1e-3 for a, b in pairwise(found))
 
 
-@pytest.mark.parametrize("kind", [AST, CLAP])
+@pytest.mark.parametrize(
+    ("kind", "clap_folder"),
+    [(AST, False), (CLAP, False), (CLAP, True)],
+    indirect=["clap_folder"],
+    ids=["ast", "clap", "fused clap"],
+)
 @pytest.mark.usefixtures("exact")
 class TestBoth:
     @pytest.fixture
