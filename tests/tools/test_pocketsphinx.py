@@ -68,7 +68,7 @@ class TestHearing:
         engine.transcribe(NO_SPEECH["sine"](2), 0.0)
         assert engine.transcribe(FERRY, 0.0) == first
 
-    def test_threads_take_turns(self, engine: PocketSphinx) -> None:
+    def test_threads_are_served_side_by_side(self, engine: PocketSphinx) -> None:
         with ThreadPoolExecutor(2) as pool:
             found = list(pool.map(lambda start: engine.transcribe(FERRY, start), [0.0, 100.0]))
         assert [said.text for (said,) in found] == [SENTENCES[1][2]] * 2
@@ -104,14 +104,14 @@ class TestHearing:
     def test_what_music_sounds_like_is_dropped(
         self, monkeypatch: pytest.MonkeyPatch, engine: PocketSphinx, heard: list[str], seconds: float
     ) -> None:
-        monkeypatch.setattr(engine, "_ask", lambda samples: [(w, i / 10, i / 10 + 0.1) for i, w in enumerate(heard)])
+        monkeypatch.setattr(engine, "_hear", lambda samples: [(w, i / 10, i / 10 + 0.1) for i, w in enumerate(heard)])
         assert engine.transcribe(np.zeros(int(seconds * RATE), np.int16), 0.0) == []
 
     def test_a_word_that_lasts_for_seconds_is_dropped(
         self, monkeypatch: pytest.MonkeyPatch, engine: PocketSphinx
     ) -> None:
         heard = [("so", 0.0, 0.3), ("langley", 0.3, 2.4), ("and", 2.4, 2.7), ("so", 2.7, 3.0), ("on", 3.0, 4.0)]
-        monkeypatch.setattr(engine, "_ask", lambda samples: heard + [("it", 0.0, 0.1)] * 3)
+        monkeypatch.setattr(engine, "_hear", lambda samples: heard + [("it", 0.0, 0.1)] * 3)
         (said,) = engine.transcribe(np.zeros(4 * RATE, np.int16), 0.0)
         assert "langley" not in said.text
 
@@ -157,7 +157,7 @@ def stand_in(
     script = tmp_path / "worker.py"
     script.write_text(WORKER.replace("BEHAVIOUR", f"exec(open({str(behaviour)!r}).read())"))
     monkeypatch.setattr(pocketsphinx, "_command", lambda: [sys.executable, str(script)])
-    engine = PocketSphinx(settings)
+    engine = PocketSphinx(settings.model_copy(update={"threads": 2}))
     yield engine, behaviour
     engine.close()
 
@@ -167,23 +167,55 @@ def ask(engine: PocketSphinx) -> str:
     return said.text
 
 
+def worker(engine: PocketSphinx) -> pocketsphinx._Worker:
+    """The process that one caller after the other gets."""
+    found = engine._lanes[0]._worker
+    assert found is not None
+    return found
+
+
 class TestProcess:
     def test_one_process_serves_many_questions(self, stand_in: tuple[PocketSphinx, Path]) -> None:
         engine, _ = stand_in
         ask(engine)
-        assert engine._worker is not None
-        pid = engine._worker._process.pid
+        pid = worker(engine)._process.pid
         assert [ask(engine) for _ in range(3)] == ["ferry"] * 3
-        assert engine._worker._process.pid == pid
+        assert worker(engine)._process.pid == pid
+        assert all(lane._worker is None for lane in engine._lanes[1:])
+
+    def test_callers_wait_for_a_process_rather_than_start_another(
+        self, stand_in: tuple[PocketSphinx, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine, _ = stand_in
+        monkeypatch.setattr(pocketsphinx, "_PATIENCE", 60)
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(ask, [engine] * 12)) == ["ferry"] * 12
+        assert [lane.runs for lane in engine._lanes] == [True, False]
+
+    def test_each_of_several_callers_has_a_process_where_that_takes_long(
+        self, stand_in: tuple[PocketSphinx, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine, behaviour = stand_in
+        monkeypatch.setattr(pocketsphinx, "_PATIENCE", 0.1)
+        # Each waits until the other has been asked too: one process for both would wait for ever.
+        behaviour.write_text(
+            f"open({str(tmp_path)!r} + f'/asked {{os.getpid()}}', 'w').close()\n"
+            f"while sum(name.startswith('asked') for name in os.listdir({str(tmp_path)!r})) < 2: time.sleep(0.01)"
+        )
+        assert engine.callers == 2
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(ask, [engine] * 2)) == ["ferry"] * 2
+        behaviour.write_text("")
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(ask, [engine] * 12)) == ["ferry"] * 12
 
     def test_a_process_that_died_is_replaced(
         self, stand_in: tuple[PocketSphinx, Path], caplog: pytest.LogCaptureFixture
     ) -> None:
         engine, _ = stand_in
         ask(engine)
-        assert engine._worker is not None
-        engine._worker._process.kill()
-        engine._worker._process.wait()
+        worker(engine)._process.kill()
+        worker(engine)._process.wait()
         assert ask(engine) == "ferry"
         assert "starting another" in caplog.text
 
@@ -210,7 +242,7 @@ class TestProcess:
         behaviour.write_text("time.sleep(100)")
         with pytest.raises(EngineFailed, match="no answer within"):
             ask(engine)
-        assert engine._worker is None
+        assert engine._lanes[0]._worker is None
 
     @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
     def test_one_that_reads_nothing_is_given_up(
@@ -218,8 +250,7 @@ class TestProcess:
     ) -> None:
         engine, _ = stand_in
         ask(engine)
-        assert engine._worker is not None
-        os.kill(engine._worker._process.pid, signal.SIGSTOP)
+        os.kill(worker(engine)._process.pid, signal.SIGSTOP)
         monkeypatch.setattr(pocketsphinx, "_START_LIMIT", 0.2)
         monkeypatch.setattr(pocketsphinx, "_SLOW", 0.0)
         with pytest.raises(EngineFailed, match="no answer within"):
@@ -236,20 +267,18 @@ class TestProcess:
     ) -> None:
         engine, _ = stand_in
         ask(engine)
-        assert engine._worker is not None
-        worker = engine._worker
+        running = worker(engine)
         with monkeypatch.context() as patch:
-            patch.setattr(worker, "_answer", lambda message, limit: signal.raise_signal(signal.SIGINT))
+            patch.setattr(running, "_answer", lambda message, limit: signal.raise_signal(signal.SIGINT))
             with pytest.raises(KeyboardInterrupt):
                 ask(engine)
-        assert worker._process.poll() is not None
+        assert running._process.poll() is not None
         assert ask(engine) == "ferry"
 
     def test_close_ends_the_process_and_may_be_repeated(self, stand_in: tuple[PocketSphinx, Path]) -> None:
         engine, _ = stand_in
         ask(engine)
-        assert engine._worker is not None
-        process = engine._worker._process
+        process = worker(engine)._process
         engine.close()
         engine.close()
         assert process.poll() is not None
@@ -258,21 +287,19 @@ class TestProcess:
     def test_the_process_ends_with_the_engine(self, stand_in: tuple[PocketSphinx, Path], settings: Settings) -> None:
         engine = PocketSphinx(settings)
         ask(engine)
-        assert engine._worker is not None
-        process = engine._worker._process
+        process = worker(engine)._process
         del engine
         assert process.poll() is not None
 
     def test_a_fork_leaves_it_alone(self, stand_in: tuple[PocketSphinx, Path], monkeypatch: pytest.MonkeyPatch) -> None:
         engine, _ = stand_in
         ask(engine)
-        assert engine._worker is not None
-        worker = engine._worker
+        running = worker(engine)
         with monkeypatch.context() as patch:
             patch.setattr(os, "getpid", lambda: -1)
-            worker.end()
-            assert not worker.is_ours
-        assert worker._process.poll() is None
+            running.end()
+            assert not running.is_ours
+        assert running._process.poll() is None
 
 
 PROGRAM = """
@@ -282,7 +309,7 @@ from vagent.configs import load
 from vagent.tools.speech.pocketsphinx import PocketSphinx
 engine = PocketSphinx(load(env={}))
 engine.transcribe(np.zeros(8000, np.int16), 0.0)
-print(engine._worker._process.pid, flush=True)
+print(engine._lanes[0]._worker._process.pid, flush=True)
 """
 
 
@@ -325,7 +352,7 @@ class TestProgram:
                 print("ready", flush=True)
                 signal.pause()
             except KeyboardInterrupt:
-                assert engine._worker._process.poll() is None
+                assert engine._lanes[0]._worker._process.poll() is None
                 print("stopped")
             """
         with self.run(more) as program:

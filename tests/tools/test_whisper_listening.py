@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from vagent.tools.speech.vad import Speech
 from vagent.tools.time import Span
 
 BROKEN = -7  # a first sample that breaks the engines below
+SLOW = -9  # one that takes some of them as long as they are told
 
 
 def stretch(start: float, seconds: float, mark: int = 0) -> Speech:
@@ -68,6 +70,58 @@ class Lots(Plain):
 
 def listen(listener: Listener, stretches: Sequence[Speech]) -> list[Heard]:
     return [heard for one in stretches for heard in listener.offer(one)] + listener.flush()
+
+
+class SideBySide(Plain):
+    """A plain engine that two threads may call at once; some stretches take it until they are let go."""
+
+    callers = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = Event()
+
+    def transcribe(self, samples: NDArray[np.int16], start: float) -> Sequence[Utterance]:
+        if samples[0] == SLOW:
+            assert self.go.wait(30)
+        return super().transcribe(samples, start)
+
+
+class TestEnginesForSeveralThreads:
+    def test_stretches_come_out_in_order_however_long_each_takes(self) -> None:
+        engine = SideBySide()
+        listener = Listener(engine)
+        stretches = [stretch(3, 2, SLOW), stretch(6, 1), stretch(8, 1)]
+        assert [heard for one in stretches for heard in listener.offer(one)] == []
+        engine.go.set()
+        assert listener.flush() == [said(stretch(one.span.start, one.span.duration)) for one in stretches]
+        assert listener.flush() == []
+
+    def test_no_more_wait_than_twice_the_callers(self) -> None:
+        engine = SideBySide()
+        listener = Listener(engine)
+        for start in (0, 2, 4, 6):
+            assert listener.offer(stretch(start, 1, SLOW)) == []
+        Timer(0.05, engine.go.set).start()
+        found = listener.offer(stretch(8, 1, SLOW))  # waits for the first
+        assert found[0] == said(stretch(0, 1))
+        assert [*found, *listener.flush()] == [said(stretch(start, 1)) for start in (0, 2, 4, 6, 8)]
+
+    def test_one_that_breaks_it_is_told_in_its_place(self) -> None:
+        first, *rest = listen(Listener(SideBySide()), [stretch(1, 1), stretch(3, 2, BROKEN), stretch(6, 1)])
+        assert first == said(stretch(1, 1))
+        assert rest[0].span == Span(3, 5)
+        assert str(rest[0].error) == "broken at 3"
+        assert rest[1] == said(stretch(6, 1))
+
+    def test_an_engine_that_cannot_run_ends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unavailable(*_: object) -> Sequence[Utterance]:
+            raise EngineUnavailable("gone")
+
+        engine = SideBySide()
+        monkeypatch.setattr(engine, "transcribe", unavailable)
+        with pytest.raises(EngineUnavailable, match="gone"):
+            listen(Listener(engine), [stretch(1, 1), stretch(3, 2)])
 
 
 class TestPlainEngines:

@@ -1,8 +1,9 @@
 """Speech: where somebody speaks (``vad``), and what is said (one engine a file).
 
 An engine is the class of ``vagent.tools.engines.Engine`` with one method more, ``transcribe``. One that hears several
-stretches better or faster at once, or tells languages apart, has what ``LotsEngine`` adds. ``listening.Listener`` hears
-one video with either kind.
+stretches better or faster at once, or tells languages apart, has what ``LotsEngine`` adds. One that may be called from
+several threads at once, to good use, says from how many with an attribute ``callers``. ``listening.Listener`` hears one
+video with any kind.
 """
 
 from __future__ import annotations

@@ -6,8 +6,11 @@ still wait to be heard together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,8 @@ from vagent.tools.speech import LotsEngine, SpeechEngine, Utterance, hears_lots
 from vagent.tools.speech.vad import Speech
 from vagent.tools.speech.whisper_languages import Votes
 from vagent.tools.time import Span
+
+_AHEAD = 2  # stretches under way for each that an engine hears at once: one that is done must find the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class Heard:
 
 
 class Listener:
-    """Has an engine hear one video's speech: many stretches at once where it can, in one language.
+    """Has an engine hear one video's speech: many stretches at once where it can, or several side by side, in one
+    language.
 
     The language is the one that the engine was told, else the one that most of the speech is in; see ``Votes``.
 
@@ -42,6 +48,8 @@ class Listener:
         self._engine = engine
         self._votes = Votes(state)
         self._waiting: list[Speech] = []
+        self._callers = 1 if hears_lots(engine) else getattr(engine, "callers", 1)
+        self._under_way: deque[Future[Heard]] = deque()
 
     @property
     def state(self) -> dict[str, Any]:
@@ -60,6 +68,9 @@ class Listener:
         Raises:
             EngineUnavailable: the engine cannot run here.
         """
+        if self._callers > 1:
+            self._under_way.append(_begun(self._one, stretch))
+            return self._ended(len(self._under_way) - _AHEAD * self._callers)
         self._waiting.append(stretch)
         capacity = self._engine.capacity if hears_lots(self._engine) else 0.0
         after = _seconds(self._waiting)
@@ -79,7 +90,7 @@ class Listener:
         """
         waiting, self._waiting = self._waiting, []
         if not waiting:
-            return []
+            return self._ended(len(self._under_way))
         if not hears_lots(self._engine):
             return [self._one(stretch) for stretch in waiting]
         try:
@@ -88,6 +99,13 @@ class Listener:
             if len(waiting) == 1:
                 return [Heard(waiting[0].span, error=error)]
         return [self._one(stretch) for stretch in waiting]
+
+    def _ended(self, least: int) -> list[Heard]:
+        """What was said in those under way that have ended, in order; waits for so many at least."""
+        ended: list[Heard] = []
+        while self._under_way and (len(ended) < least or self._under_way[0].done()):
+            ended.append(self._under_way.popleft().result())
+        return ended
 
     def _hear(self, engine: LotsEngine, stretches: Sequence[Speech]) -> list[list[Utterance]]:
         if engine.language is None:
@@ -107,6 +125,20 @@ class Listener:
             return Heard(stretch.span, tuple(engine.transcribe(stretch.samples, start)))
         except EngineFailed as error:
             return Heard(stretch.span, error=error)
+
+
+def _begun(work: Callable[[Speech], Heard], stretch: Speech) -> Future[Heard]:
+    """Work in a thread of its own, for which nobody waits when the program ends."""
+    future: Future[Heard] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(stretch))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asks for the result
+            future.set_exception(error)
+
+    Thread(target=run, name="vagent-listening", daemon=True).start()
+    return future
 
 
 def _seconds(stretches: Sequence[Speech]) -> float:

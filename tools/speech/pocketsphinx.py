@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event, Lock, Timer
-from typing import IO, Any, ClassVar
+from threading import Condition, Event, Lock, Timer
+from typing import IO, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,24 +31,34 @@ _SLOWEST, _FASTEST = 1.4, 6.0  # words a second; what is heard in music comes sl
 _LONGEST_WORD = 1.6  # seconds; likewise
 _START_LIMIT = 60.0  # seconds that the worker may take to load its model
 _SLOW = 20.0  # seconds that a second of speech may take; usual is 0.4
+_MOST = 4  # processes at once: each takes 120 MB and hears several times faster than is spoken
+_PATIENCE = 1.5  # seconds to wait for one that runs: to start another costs about as much
 
 _log = logging.getLogger(__name__)
 
+Heard: TypeAlias = tuple[str, float, float]
+"""A word, and its start and end in seconds from the first sample."""
+
 
 class PocketSphinx:
-    """Recognises English with the model that the package pocketsphinx carries, in a process of its own.
+    """Recognises English with the model that the package pocketsphinx carries, in processes of its own.
 
-    The process starts on first use, is started again when it broke, and ends with this object or with the interpreter.
-    Safe for use from several threads; they take turns.
+    A process starts when it is first needed, is started again when it broke, and ends with this object or with the
+    interpreter. Safe for use from several threads: each call has a process to itself, or waits for one.
     """
 
     name: ClassVar[str] = "pocketsphinx"
     weak: ClassVar[bool] = True
 
     def __init__(self, settings: Settings) -> None:
-        self._lock = Lock()
-        self._worker: _Worker | None = None
-        self._end: Callable[[], object] = lambda: None
+        self._lanes = [_Lane() for _ in range(min(settings.cores, _MOST))]
+        self._free = list(self._lanes)
+        self._freed = Condition()
+
+    @property
+    def callers(self) -> int:
+        """How many threads may have it hear at once to good use."""
+        return len(self._lanes)
 
     @property
     def revision(self) -> str:
@@ -73,12 +83,7 @@ class PocketSphinx:
         """
         if not len(samples):
             return []
-        with self._lock:
-            try:
-                heard = self._ask(samples)
-            except _Died:
-                _log.warning("the recogniser's process ended; starting another")
-                heard = self._ask_again(samples)
+        heard = self._hear(samples)
         length = len(samples) / RATE
         words = [
             Word(Span(start + begin, start + max(begin, min(end, length))), text)
@@ -91,11 +96,59 @@ class PocketSphinx:
         return [Utterance(Span(words[0].span.start, words[-1].span.end), text, tuple(words), language="en")]
 
     def close(self) -> None:
-        """End the process; the next use starts another."""
+        """End the processes; the next use starts others."""
+        for lane in self._lanes:
+            lane.close()
+
+    def _hear(self, samples: NDArray[np.int16]) -> list[Heard]:
+        lane = self._taken()
+        try:
+            return lane.hear(samples)
+        finally:
+            with self._freed:
+                self._free.append(lane)
+                self._freed.notify()
+
+    def _taken(self) -> _Lane:
+        """A process that runs, or another one where all are busy for some time."""
+
+        def running() -> _Lane | None:
+            return next((lane for lane in self._free if lane.runs), None)
+
+        with self._freed:
+            if len(self._free) < len(self._lanes):
+                self._freed.wait_for(running, _PATIENCE)
+            self._freed.wait_for(lambda: self._free)
+            lane = running() or self._free[0]
+            self._free.remove(lane)
+            return lane
+
+
+class _Lane:
+    """One process, whichever it is just now."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._worker: _Worker | None = None
+        self._end: Callable[[], object] = lambda: None
+
+    @property
+    def runs(self) -> bool:
+        return self._worker is not None
+
+    def hear(self, samples: NDArray[np.int16]) -> list[Heard]:
+        with self._lock:
+            try:
+                return self._ask(samples)
+            except _Died:
+                _log.warning("the recogniser's process ended; starting another")
+                return self._ask_again(samples)
+
+    def close(self) -> None:
         with self._lock:
             self._drop()
 
-    def _ask(self, samples: NDArray[np.int16]) -> list[tuple[str, float, float]]:
+    def _ask(self, samples: NDArray[np.int16]) -> list[Heard]:
         if self._worker is None or not self._worker.is_ours:
             self._worker = _Worker()
             self._end = weakref.finalize(self, self._worker.end)
@@ -105,7 +158,7 @@ class PocketSphinx:
             self._drop()
             raise
 
-    def _ask_again(self, samples: NDArray[np.int16]) -> list[tuple[str, float, float]]:
+    def _ask_again(self, samples: NDArray[np.int16]) -> list[Heard]:
         try:
             return self._ask(samples)
         except _Died as error:
@@ -145,7 +198,7 @@ class _Worker:
         """False in a fork of the process that started it."""
         return self._owner == os.getpid()
 
-    def words(self, samples: NDArray[np.int16]) -> list[tuple[str, float, float]]:
+    def words(self, samples: NDArray[np.int16]) -> list[Heard]:
         """Words with their times in seconds from the first sample."""
         pcm = np.ascontiguousarray(samples, dtype="<i2").tobytes()
         limit = _START_LIMIT + _SLOW * len(samples) / RATE
