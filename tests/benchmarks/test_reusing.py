@@ -11,6 +11,7 @@ from benchmarks import reusing
 from tests.index.sync.films import Scene, write
 
 
+@pytest.mark.slow
 def test_what_was_not_edited_is_taken_over_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     film = write(tmp_path / "film.mp4", [Scene(700 + n, 4.0) for n in range(15)], size=(320, 180), subtitles=False)
     other = write(tmp_path / "other.mp4", [Scene(900 + n, 4.0) for n in range(6)], subtitles=False)

@@ -110,7 +110,7 @@ def test_a_sound_is_found_by_its_name_and_listed_as_searched(film: Path, tmp_pat
         assert "sound" in opened.searched([report.video.id])[0].kinds  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("count", [6, 9, 12, 15, 18])
+@pytest.mark.parametrize("count", [6, *(pytest.param(n, marks=pytest.mark.slow) for n in (9, 15)), 12, 18])
 def test_an_interrupted_index_ends_as_if_it_never_was(
     count: int, film: Path, whole: list[tuple[Any, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
