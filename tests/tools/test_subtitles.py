@@ -88,6 +88,13 @@ class TestFolding:
     def test_same_words_in_several_layers(self):
         assert self.tidy((1, 3, "sign"), (1, 3, "sign"), (1.0, 3.5, "{\\blur3}sign")) == [(1, 3.5, "sign")]
 
+    @given(st.lists(st.integers(0, 30), min_size=1, max_size=12))
+    def test_a_cue_without_an_end_ends_where_a_later_one_begins(self, starts):
+        found = self.tidy(*((start, None, f"line {n}") for n, start in enumerate(starts)))
+        for start, end, _ in found:
+            assert end == min([start + 5, *(other for other in starts if other > start)])
+        assert len(found) == len(starts)
+
     def test_same_words_again_later_are_two_cues(self):
         assert self.tidy((1, 2, "No."), (2.5, 3, "No.")) == [(1, 2, "No."), (2.5, 3, "No.")]
 

@@ -103,12 +103,15 @@ def tidy(raw: Iterable[RawCue]) -> tuple[Cue, ...]:
 
 def _timed(raw: Sequence[RawCue]) -> list[tuple[float, float, list[str]]]:
     """Starts and ends that make sense, and lines; cues that end before the video begins and empty ones left out."""
+    later, following = math.inf, []  # when the next cue that begins later than each one does
+    for cue, after in zip(reversed(raw), [None, *reversed(raw)], strict=False):
+        later = after.start if after is not None and after.start > cue.start else later
+        following.append(later)
     found = []
-    for number, cue in enumerate(raw):
+    for cue, later in zip(raw, reversed(following), strict=True):
         lines = clean(cue.text)
         end = cue.end
         if end is None or not math.isfinite(end) or end <= cue.start:
-            later = next((c.start for c in raw[number + 1 :] if c.start > cue.start), math.inf)
             end = min(later, cue.start + _LONGEST_GUESS)
         if lines and end > 0:
             found.append((round(max(0.0, cue.start), 3), round(end, 3), lines))
