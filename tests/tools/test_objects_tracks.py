@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import tracemalloc
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from vagent.tools.objects import Box, Detection
 from vagent.tools.objects.boxes import clipped, distinct, overlap, overlaps
-from vagent.tools.objects.tracks import ObjectTrack, Sample, follow, rounded, samples, sure
+from vagent.tools.objects.tracks import ObjectTrack, Sample, Tracker, follow, rounded, samples, sure
 from vagent.tools.time import Span
 
 SIZE = 0.1
@@ -222,6 +223,31 @@ class TestKeeping:
         assert set(thin.to_extra()) == {"boxes"}
         (alone,) = follow([(2.0, [seen(0.5)])], 1.0, 10.0)
         assert alone.thinned().boxes == alone.boxes
+
+    @pytest.mark.parametrize(("hours", "kept", "apart"), [(1 / 6, 600, 1.0), (1, 601, 6.0), (10, 601, 60.0)])
+    def test_what_is_in_view_for_hours_keeps_no_more_boxes(self, hours: float, kept: int, apart: float) -> None:
+        there = box(0.5, 0.5)
+        boxes = tuple((float(at), there) for at in range(round(hours * 3600)))
+        thin = ObjectTrack("car", Span(0.0, boxes[-1][0] + 1), 0.9, boxes).thinned()
+        times = [at for at, _ in thin.boxes]
+        assert len(times) == kept
+        assert (times[0], times[-1]) == (boxes[0][0], boxes[-1][0])
+        assert max(b - a for a, b in pairwise(times)) == apart
+        assert thin.thinned() == thin
+        assert len(json.dumps(thin.to_extra())) < 30_000
+
+    def test_following_a_thing_for_hours_takes_little_memory(self) -> None:
+        def held(count: int) -> int:
+            tracker = Tracker(1.0)
+            tracemalloc.start()
+            try:
+                for at in range(count):
+                    assert not [*tracker.feed(float(at), [seen(0.5)])]
+                return tracemalloc.get_traced_memory()[0]
+            finally:
+                tracemalloc.stop()
+
+        assert held(1000) - held(100) < 70 * 900  # bytes for each time that it was seen
 
     def test_tracks_of_several_stretches_are_followed_anew_as_one(self) -> None:
         paths = [[(0.1 + 0.06 * t, 0.2) for t in range(12)], [(0.9 - 0.05 * t, 0.8) for t in range(12)]]

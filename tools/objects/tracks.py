@@ -9,6 +9,7 @@ all of a label at once (Hungarian method). A cut ends all tracks.
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ _STILL = 0.7  # intersection over union from which a thing stands where one of i
 _AWAY = 15.0  # ... at most so many seconds before: it was hidden, and is the same one
 _SURE = 0.4  # part of the way from the threshold to 1 that the confidence of a thing seen once must be above
 _DIGITS = 4
+_MOST = 600  # stretches between two boxes that a row keeps
 
 Sample = tuple[float, Sequence[Detection]]
 """Seconds from the video's start, and what was found in the picture of that time."""
@@ -55,8 +57,10 @@ class ObjectTrack:
     confidences: tuple[float, ...] = ()
 
     def thinned(self, seconds: float = 1.0) -> ObjectTrack:
-        """The track with its first box, its last one, and those between that lie ``seconds`` apart."""
+        """The track with its first box, its last one, and those between that lie ``seconds`` apart; further apart where
+        they would be more than 600, so that what is in view for hours is no row of megabytes."""
         kept = [self.boxes[0]]
+        seconds = max(seconds, (self.boxes[-1][0] - self.boxes[0][0]) / _MOST)
         for one in self.boxes[1:]:
             if one is self.boxes[-1] or one[0] >= kept[-1][0] + seconds - 1e-6:
                 kept.append(one)
@@ -83,27 +87,46 @@ class ObjectTrack:
 
 @dataclass(slots=True, eq=False)
 class _Thing:
-    """A track that may still go on."""
+    """A track that may still go on. What was seen lies in columns: of ten hours it takes 2 MB, and 14 as objects."""
 
     label: str
-    seen: list[tuple[float, Detection]] = field(default_factory=list)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    corners: array[float] = field(default_factory=lambda: array("d"))  # four for each time
+    confidences: array[float] = field(default_factory=lambda: array("d"))
     gone: bool = False
+
+    def see(self, time: float, found: Detection) -> None:
+        self.times.append(time)
+        self.corners.extend(found.box)
+        self.confidences.append(found.confidence)
+
+    @property
+    def first(self) -> float:
+        return self.times[0]
 
     @property
     def last(self) -> float:
-        return self.seen[-1][0]
+        return self.times[-1]
 
     @property
     def box(self) -> Box:
-        return self.seen[-1][1].box
+        return self.box_at(len(self.times) - 1)
+
+    def box_at(self, number: int) -> Box:
+        left, top, right, bottom = self.corners[4 * number : 4 * number + 4]
+        return left, top, right, bottom
+
+    def boxes(self) -> Iterator[tuple[float, Box]]:
+        return ((time, self.box_at(number)) for number, time in enumerate(self.times))
 
     def expected(self, time: float, period: float) -> Box:
         """Where it is at a time if it goes on as it did; believed for two samples, because things turn."""
-        if len(self.seen) < 2:
+        if len(self.times) < 2:
             return self.box
-        (before, one), (after, other) = self.seen[-2:]
+        before, after = self.times[-2:]
+        one, other = self.box_at(len(self.times) - 2), self.box
         part = min(time - after, 2 * period) / (after - before)
-        return _box([b + (b - a) * part for a, b in zip(_middle(one.box), _middle(other.box), strict=True)], self.box)
+        return _box([b + (b - a) * part for a, b in zip(_middle(one), _middle(other), strict=True)], other)
 
 
 @dataclass(slots=True, eq=False)
@@ -145,7 +168,7 @@ class Tracker:
         self._whole: dict[tuple[str, int], list[_Whole]] = defaultdict(list)  # by label and shot
         self._number = 0
 
-    def feed(self, time: float, detections: Iterable[Detection]) -> list[tuple[int, ObjectTrack]]:
+    def feed(self, time: float, detections: Iterable[Detection]) -> Iterator[tuple[int, ObjectTrack]]:
         """Take what was found at a time, in whatever order.
 
         Returns:
@@ -173,8 +196,10 @@ class Tracker:
             close = self._affinity(time, things, found)
             for row, column in zip(*linear_sum_assignment(close, maximize=True), strict=True):
                 if close[row, column] > _LEAST:
-                    things[row].seen.append((time, rest.pop(column)))
-        new = [_Thing(label, [(time, one)]) for one in rest.values()]
+                    things[row].see(time, rest.pop(column))
+        new = [_Thing(label) for _ in rest]
+        for thing, one in zip(new, rest.values(), strict=True):
+            thing.see(time, one)
         self._going += new
         self._new += new
 
@@ -190,7 +215,7 @@ class Tracker:
             best = np.maximum(best, shared + np.where(alike >= _SHAPE, near * alike, 0.0))
         return best
 
-    def finish(self, end: float) -> list[tuple[int, ObjectTrack]]:
+    def finish(self, end: float) -> Iterator[tuple[int, ObjectTrack]]:
         """The things that are left; the video, or the stretch in work, ends at ``end`` seconds."""
         for thing in self._going:
             thing.gone = True
@@ -205,7 +230,7 @@ class Tracker:
         """
         while self._new:
             thing = self._new[0]
-            begin, box = thing.seen[0][0], thing.seen[0][1].box
+            begin, box = thing.first, thing.box_at(0)
             there = self._whole[thing.label, bisect_right(self._cuts, begin)]
             if any(one.last < begin and not one.gone for one in there):
                 return
@@ -217,27 +242,26 @@ class Tracker:
                 there.append(_Whole(self._number, [thing]))
             self._new.popleft()
 
-    def _through(self, time: float, end: float = math.inf) -> list[tuple[int, ObjectTrack]]:
+    def _through(self, time: float, end: float = math.inf) -> Iterator[tuple[int, ObjectTrack]]:
         """The things that nothing can be one with any more, in order of appearance."""
-        begin = self._new[0].seen[0][0] if self._new else time
+        begin = self._new[0].first if self._new else time
         found = [one for there in self._whole.values() for one in there if one.gone and begin - one.last > _AWAY]
         through = {one.number for one in found}
         for key in list(self._whole):
             self._whole[key] = [one for one in self._whole[key] if one.number not in through]
             if not self._whole[key]:
                 del self._whole[key]
-        return [(one.number, self._track(one, end)) for one in sorted(found, key=lambda one: one.number)]
+        return ((one.number, self._track(one, end)) for one in sorted(found, key=lambda one: one.number))
 
     def _track(self, one: _Whole, end: float) -> ObjectTrack:
-        seen = [place for part in one.parts for place in part.seen]
-        first, last = seen[0][0], one.last
+        first, last = one.parts[0].first, one.last
         shot = bisect_right(self._cuts, first)
         # Seen for the first time right after a cut, it was there from the cut on; seen for the last time, it was there
         # for about a sample more, but not beyond the next cut.
         begun = self._cuts[shot - 1] if shot and first - self._cuts[shot - 1] < self._period else first
         gone = min(last + self._period, self._cuts[shot] if shot < len(self._cuts) else math.inf, max(end, last))
-        confidences = tuple(found.confidence for _, found in seen)
-        boxes = tuple((at, found.box) for at, found in seen)
+        confidences = tuple(confidence for part in one.parts for confidence in part.confidences)
+        boxes = tuple(place for part in one.parts for place in part.boxes())
         return ObjectTrack(one.parts[0].label, Span(begun, gone), median(confidences), boxes, confidences)
 
 
