@@ -185,6 +185,8 @@ class Lookalikes:
         exact = guess if cut is None else guess.moved(cut)
         if not usual and not _keeps_speed(new, stored, exact, cuts):
             return "nothing proves that it runs at another speed all along"
+        if usual and sounds is None and self._in_pieces(new, old, exact):
+            return "its cuts lie elsewhere"
         seen = self._verified(new, video, stored, exact, sure=cut is not None or sounds is not None)
         if seen.apart:
             return f"it is another from {_listed(seen.apart)}"
@@ -193,6 +195,9 @@ class Lookalikes:
         offset = 0.0 if usual and abs(exact.offset) < _SNAP else exact.offset
         sound = None if sounds is None else round(sounds[1], 3)
         return Likeness(video.id, found.rate, round(offset, 3), round(seen.share, 3), sound)
+
+    def _in_pieces(self, new: _New, old: Sequence[float], found: Match) -> bool:
+        return speeds.in_pieces(cuts_found(new.info, self.settings, old, found, speeds.CUTS, far=True))
 
     def _verified(self, new: _New, video: Video, heard: Print | None, found: Match, *, sure: bool) -> Verdict:
         """A close look at all of both films."""

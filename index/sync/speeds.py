@@ -27,6 +27,7 @@ _PARTS = 3  # of a film, in each of which there has to be evidence
 _IN_EACH = 3  # moments
 _ON = 0.12  # seconds by which a moment may lie beside the line
 _MOST = 0.85  # part of the moments that have to lie on it
+_ELSEWHERE = 0.25  # part of the cuts of a silent film from which it has lost or gained seconds
 _BETTER = 0.5  # how much nearer to the line they have to be than to the two pieces
 _SPLITS = 64  # places of a cut that are tried
 
@@ -55,6 +56,20 @@ def by_cuts(cuts: Sequence[tuple[float, float]], found: Match, duration: float) 
     """
     old, new = np.array(cuts, np.float64).reshape(-1, 2).T
     return keeps(new, new - found.rate * old - found.offset, found.rate, duration)
+
+
+def in_pieces(cuts: Sequence[tuple[float, float]]) -> bool:
+    """Whether a film at the usual speed has lost or gained seconds, as its cuts tell: two in a row lie elsewhere, or
+    two and a quarter of all.
+
+    Args:
+        cuts: where they are in the old film and in the new one, seconds, in order.
+    """
+    if len(cuts) < _IN_EACH:
+        return False
+    old, new = np.array(cuts, np.float64).T
+    beside = np.abs(new - old - np.median(new - old)) > _ON
+    return bool((beside[1:] & beside[:-1]).any() or (beside.sum() >= 2 and beside.mean() > _ELSEWHERE))
 
 
 def keeps(times: NDArray[np.float64], lags: NDArray[np.float64], rate: float, duration: float) -> bool | None:

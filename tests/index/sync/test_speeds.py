@@ -20,7 +20,7 @@ from vagent.index.sync.lookalikes import Lookalikes
 from vagent.index.sync.matching import RATES, Match
 from vagent.index.sync.prints import Print, levels
 from vagent.index.sync.proposals import Likeness
-from vagent.index.sync.speeds import by_cuts, by_sound, keeps
+from vagent.index.sync.speeds import by_cuts, by_sound, in_pieces, keeps
 from vagent.tools.media.probe import probe
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -43,18 +43,19 @@ def jittered(seed: int, count: int, *, wrong: float = 0.0) -> NDArray[np.float64
     """By how many seconds moments are measured wrongly; a part of them by anything."""
     random = np.random.default_rng(seed)
     lags = random.normal(0, 0.02, count)
-    lags[random.random(count) < wrong] = random.uniform(-2.5, 2.5)
+    far = random.permutation(count)[: int(wrong * count)]
+    lags[far] = random.uniform(-2.5, 2.5, len(far))
     return lags
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=60, deadline=None)
 @given(SEEDS, st.sampled_from(SPEEDS), st.floats(40, 7200), st.floats(-0.4, 0.4))
 def test_moments_on_one_line_prove_a_speed(seed: int, rate: float, seconds: float, late: float) -> None:
     times = np.arange(4.0, seconds - 4, 2.0)
-    assert keeps(times, late + jittered(seed, len(times), wrong=0.05), rate, seconds)
+    assert keeps(times, late + jittered(seed, len(times), wrong=0.1), rate, seconds)
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=60, deadline=None)
 @given(SEEDS, st.sampled_from(SPEEDS), st.floats(40, 400), st.lists(st.floats(0.1, 0.9), min_size=1, max_size=3))
 def test_pieces_at_the_usual_speed_do_not(seed: int, rate: float, seconds: float, cuts: list[float]) -> None:
     times = np.arange(4.0, seconds - 4, 2.0)
@@ -77,6 +78,23 @@ def test_cuts_prove_a_speed_too() -> None:
     assert by_cuts([(at, 0.96 * at + 1.0) for at in old], found, 97.0)
     assert by_cuts([(at, at - 1.0 - 3.0 * (at > 50)) for at in old], found, 97.0) is False
     assert by_cuts([(5.0, 5.8)], found, 97.0) is None
+
+
+@pytest.mark.parametrize(
+    ("lags", "told"),
+    [
+        ([0.0] * 8, False),
+        ([0.04, -0.04] * 4, False),
+        ([0.0] * 4 + [2.2] + [0.0] * 3, False),  # one was mistaken for another
+        ([0.0] * 6 + [-1.5] * 2, True),
+        ([1.0] * 2 + [0.0] * 6, True),
+        ([0.0, 0.3, 0.6, 0.9, 1.2, 1.5], True),
+        ([0.0, 2.0], False),
+        ([], False),
+    ],
+)
+def test_cuts_that_lie_elsewhere_tell_of_seconds_that_are_missing(lags: list[float], told: bool) -> None:
+    assert in_pieces([(10.0 * number, 10.0 * number + 0.5 + lag) for number, lag in enumerate(lags)]) is told
 
 
 def sentences(seconds: float) -> Sound:
@@ -139,14 +157,23 @@ LOOPED = pictures([Scene(90 + i % 4, 8.0) for i in range(10)])
 STILL = [SHOWN[i // 80 * 80] for i in range(len(SHOWN))]  # each for eight seconds
 
 
-@pytest.fixture(scope="module", params=["moving", "repeating", "still", "silent"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "moving",
+        pytest.param("repeating", marks=pytest.mark.slow),
+        pytest.param("still", marks=pytest.mark.slow),
+        pytest.param("silent", marks=pytest.mark.slow),
+        "silent and still",
+    ],
+)
 def known(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[VideoLibrary, list[np.ndarray], Sound | None]]:
     """A film with sentences that repeat, or none, and what it shows and sounds like."""
     folder = tmp_path_factory.mktemp("known")
-    shown = {"repeating": LOOPED, "still": STILL}.get(request.param, SHOWN)
-    heard = None if request.param == "silent" else sentences(LONG)
+    shown = {"repeating": LOOPED, "still": STILL, "silent and still": STILL}.get(request.param, SHOWN)
+    heard = None if "silent" in request.param else sentences(LONG)
     with library(folder / "library") as opened:
         opened.add(write(folder / "film.mkv", shown, heard), relink="never")
         yield opened, shown, heard
@@ -162,18 +189,17 @@ def look(opened: VideoLibrary, path: Path) -> Likeness | None:
     return Lookalikes(opened.store, opened.settings).find(probe(path)).like
 
 
-@pytest.mark.parametrize("removed", [((0.5, 2.5),), ((0.33, 1.0), (0.66, 1.0)), REMOVED[-2], REMOVED[-1]], ids=str)
-def test_a_film_without_some_seconds_runs_at_no_other_speed(
+@pytest.mark.parametrize("removed", [((0.5, 2.5),), ((0.33, 1.0), (0.66, 1.0)), REMOVED[-1]], ids=str)
+def test_a_film_without_some_seconds_is_another(
     removed: Removed, known: tuple[VideoLibrary, list[np.ndarray], Sound | None], tmp_path: Path
 ) -> None:
     opened, shown, heard = known
     kept = without(np.arange(len(shown)), removed, FPS)
     path = write(tmp_path / "cut.mkv", [shown[i] for i in kept], None if heard is None else without(heard, removed))
-    found = look(opened, path)
-    assert found is None or (found.rate == 1.0 and heard is None)
+    assert look(opened, path) is None
 
 
-@pytest.mark.parametrize("rate", SPEEDS)
+@pytest.mark.parametrize("rate", [24 / 25, 25.025 / 24])
 def test_a_film_at_another_speed_is_known(
     rate: float, known: tuple[VideoLibrary, list[np.ndarray], Sound | None], tmp_path: Path
 ) -> None:
