@@ -42,6 +42,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_film(tmp_path_factory.mktemp("film") / "train.mp4")
 
 
+@pytest.fixture(autouse=True)
+def _written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Films that a test has written are whole: nothing waits to see whether they still grow."""
+    monkeypatch.setenv("VAGENT_INDEX_SETTLE", "0")
+
+
 class Outcome(NamedTuple):
     """What a command left behind."""
 

@@ -62,7 +62,13 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def library(folder: Path, **overrides: Any) -> Iterator[VideoLibrary]:
-    given = {"library": str(folder), "threads": 1, "media": {"checkpoint": 5, "sample_fps": 2}, **overrides}
+    given = {
+        "library": str(folder),
+        "threads": 1,
+        "media": {"checkpoint": 5, "sample_fps": 2},
+        "index": {"settle": 0},  # a film that was just written is whole
+        **overrides,
+    }
     opened = VideoLibrary(configs.load(given, env={}))
     try:
         yield opened
