@@ -77,12 +77,16 @@ def test_zeroes_are_a_gap_up_to_the_next_key_frame(
     assert audio is any(gap[2] == "sound does not decode" for gap in gaps(items))
 
 
-def test_packets_that_were_lost_are_a_gap(tmp_path: Path, settings: Settings) -> None:
+@pytest.mark.parametrize("where", ["within pictures", "between pictures"])
+def test_packets_that_were_lost_are_a_gap(tmp_path: Path, settings: Settings, where: str) -> None:
     """As by a bad antenna: the stream goes on with a later packet, and its clock leaps."""
     path = film(tmp_path / "a.ts", "libx264", False)
     data = path.read_bytes()
-    middle, lost = len(data) // 2 // 188, len(data) // 8 // 188 + 3
-    path.write_bytes(data[: middle * 188] + data[(middle + lost) * 188 :])
+    begin, end = len(data) // 2 // 188 * 188, len(data) * 5 // 8 // 188 * 188
+    if where == "between pictures":
+        places = [place for _, place, _ in picture_bytes(path)]
+        begin, end = (min(place for place in places if place >= at) for at in (begin, end))
+    path.write_bytes(data[:begin] + data[end:])
     ((begins, ends, reason),) = gaps(read_all(path, settings))
     assert (ends - begins, reason) == (pytest.approx(SECONDS / 8, abs=2.5), "pictures do not decode")
 
@@ -145,14 +149,14 @@ def test_any_packet_that_is_missing_or_has_no_mark_is_told(
     sane = packets(size, count, tracks, seed)
     path.write_bytes(sane.tobytes())
     first = data.draw(st.integers(0, count // 2))
-    assert whole(path, first * size, count * size, 0x100)
-    broken = data.draw(st.integers(first + tracks, count - tracks - 1))
+    assert whole(path, first * size, (count - 1) * size, 0x100)
+    broken = data.draw(st.integers(first + tracks, count - 2 * tracks))
     unmarked = sane.copy()
     unmarked[broken] = 0
     path.write_bytes(unmarked.tobytes())
-    assert not whole(path, first * size, count * size, 0x100)
+    assert not whole(path, first * size, (count - 1) * size, 0x100)
     path.write_bytes(np.delete(sane, np.s_[broken : broken + tracks], axis=0).tobytes())
-    assert not whole(path, first * size, (count - tracks) * size, 0x100)
+    assert not whole(path, first * size, (count - tracks - 1) * size, 0x100)
 
 
 def test_pictures_before_the_hole_keep_their_times(tmp_path: Path, settings: Settings) -> None:

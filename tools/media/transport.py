@@ -22,13 +22,13 @@ def whole(path: Path, start: int, end: int, track: int) -> bool:
 
     Args:
         path: the file.
-        start, end: bytes; a packet begins at each.
+        start, end: bytes; a packet begins at each, and both are looked at.
         track: identifier (PID) of the packets that are counted.
 
     Raises:
         OSError: the file cannot be read any more.
     """
-    rows = _packets(path, start, min(end, start + _MOST))
+    rows = _packets(path, start, min(end - start, _MOST))
     if len(rows) and not (rows[:, 0] == _MARK).all():
         return False
     own = rows[(rows[:, 1] & 0x1F).astype(int) << 8 | rows[:, 2] == track]
@@ -37,12 +37,12 @@ def whole(path: Path, start: int, end: int, track: int) -> bool:
     return bool((own[:, 1] & 0x80 == 0).all() and (steps <= 1).all())
 
 
-def _packets(path: Path, start: int, end: int) -> NDArray[np.uint8]:
-    """The first four bytes of each packet, one a row; where the size of packets is not known, none."""
+def _packets(path: Path, start: int, length: int) -> NDArray[np.uint8]:
+    """The first four bytes of each packet of a stretch and of the one behind it, one a row."""
     head = np.fromfile(path, np.uint8, _HEAD)
     marked = {size: _rows(head, size) for size in _SIZES}
     size = max(_SIZES, key=lambda size: float((marked[size][:, 0] == _MARK).mean()) if len(marked[size]) else 0.0)
-    return _rows(np.fromfile(path, np.uint8, max(0, end - start), offset=start), size)
+    return _rows(np.fromfile(path, np.uint8, length + size, offset=start), size)
 
 
 def _rows(data: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
