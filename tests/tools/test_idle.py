@@ -159,7 +159,7 @@ def _videollm() -> dict[str, Any]:
 
 
 REAL: dict[str, tuple[Callable[[], dict[str, Any]], Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "speech": (dict, lambda e: e.transcribe(speech(), 0.0), lambda e: e._worker),
+    "speech": (dict, lambda e: e.transcribe(speech(), 0.0), lambda e: e._lanes[0]._worker),
     "visual": (_visual, lambda e: e.embed_texts(["a red umbrella"]), lambda e: e._loaded),
     "videollm": (_videollm, lambda e: e.answer([], "What is this?"), lambda e: e._hold._shared),
 }
