@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -282,6 +283,24 @@ class TestProcess:
         engine.close()
         engine.close()
         assert process.poll() is not None
+        assert ask(engine) == "ferry"
+
+    def test_close_waits_for_nobody_and_what_is_heard_then_fails(
+        self, stand_in: tuple[PocketSphinx, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        engine, behaviour = stand_in
+        asked = tmp_path / "asked"
+        behaviour.write_text(f"open({str(asked)!r}, 'w').close(); time.sleep(100)")
+        with ThreadPoolExecutor(3) as pool:  # more than there are processes
+            calls = [pool.submit(ask, engine) for _ in range(3)]
+            while not asked.exists():
+                time.sleep(0.01)
+            engine.close()
+            for call in calls:
+                with pytest.raises(EngineFailed, match="was closed"):
+                    call.result(timeout=20)
+        assert "starting another" not in caplog.text
+        behaviour.write_text("")
         assert ask(engine) == "ferry"
 
     def test_the_process_ends_with_the_engine(self, stand_in: tuple[PocketSphinx, Path], settings: Settings) -> None:

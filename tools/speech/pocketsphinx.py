@@ -54,6 +54,7 @@ class PocketSphinx:
         self._lanes = [_Lane() for _ in range(min(settings.cores, _MOST))]
         self._free = list(self._lanes)
         self._freed = Condition()
+        self._closed = 0  # times
 
     @property
     def callers(self) -> int:
@@ -96,14 +97,16 @@ class PocketSphinx:
         return [Utterance(Span(words[0].span.start, words[-1].span.end), text, tuple(words), language="en")]
 
     def close(self) -> None:
-        """End the processes; the next use starts others."""
+        """End the processes at once, so that calls under way fail; the next use starts others."""
+        self._closed += 1
         for lane in self._lanes:
             lane.close()
 
     def _hear(self, samples: NDArray[np.int16]) -> list[Heard]:
+        closed = self._closed
         lane = self._taken()
         try:
-            return lane.hear(samples)
+            return lane.hear(samples, lambda: self._closed != closed)
         finally:
             with self._freed:
                 self._free.append(lane)
@@ -136,31 +139,42 @@ class _Lane:
     def runs(self) -> bool:
         return self._worker is not None
 
-    def hear(self, samples: NDArray[np.int16]) -> list[Heard]:
+    def hear(self, samples: NDArray[np.int16], closed: Callable[[], bool]) -> list[Heard]:
         with self._lock:
             try:
-                return self._ask(samples)
+                return self._ask(samples, closed)
             except _Died:
-                _log.warning("the recogniser's process ended; starting another")
-                return self._ask_again(samples)
+                pass
+            if closed():
+                raise EngineFailed("pocketsphinx was closed before it had heard all")
+            _log.warning("the recogniser's process ended; starting another")
+            return self._ask_again(samples, closed)
 
     def close(self) -> None:
-        with self._lock:
-            self._drop()
+        """End the process without waiting: whoever it works for finds out."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
+        elif (worker := self._worker) is not None:
+            worker.kill()
 
-    def _ask(self, samples: NDArray[np.int16]) -> list[Heard]:
-        if self._worker is None or not self._worker.is_ours:
+    def _ask(self, samples: NDArray[np.int16], closed: Callable[[], bool]) -> list[Heard]:
+        if (self._worker is None or not self._worker.is_ours) and not closed():
             self._worker = _Worker()
             self._end = weakref.finalize(self, self._worker.end)
         try:
+            if self._worker is None or closed():  # meanwhile: a process that was just starting was not killed
+                raise _Died
             return self._worker.words(samples)
         except BaseException:  # an interrupt too: an answer that nobody waited for must not reach the next question
             self._drop()
             raise
 
-    def _ask_again(self, samples: NDArray[np.int16]) -> list[Heard]:
+    def _ask_again(self, samples: NDArray[np.int16], closed: Callable[[], bool]) -> list[Heard]:
         try:
-            return self._ask(samples)
+            return self._ask(samples, closed)
         except _Died as error:
             raise EngineFailed(f"pocketsphinx's process broke: {error}") from None
 
@@ -204,6 +218,11 @@ class _Worker:
         limit = _START_LIMIT + _SLOW * len(samples) / RATE
         answer = self._answer(len(pcm).to_bytes(4, "little") + pcm, limit)
         return [(text, begin, end) for text, begin, end in answer["words"]]
+
+    def kill(self) -> None:
+        """Have it end; whoever waits for an answer is told that it died."""
+        if self.is_ours:
+            self._process.kill()
 
     def end(self) -> None:
         """Kill the process and free what it held; may be called again."""
