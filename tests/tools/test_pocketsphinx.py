@@ -21,7 +21,7 @@ import pytest
 from tests.sounds import NO_SPEECH, RATE, SENTENCES, load, speech
 from vagent.configs import Settings
 from vagent.configs import load as load_settings
-from vagent.errors import EngineFailed
+from vagent.errors import EngineFailed, EngineUnavailable
 from vagent.tools.speech import _sphinx_worker, pocketsphinx
 from vagent.tools.speech.pocketsphinx import PocketSphinx
 
@@ -297,7 +297,7 @@ class TestProcess:
                 time.sleep(0.01)
             engine.close()
             for call in calls:
-                with pytest.raises(EngineFailed, match="was closed"):
+                with pytest.raises(EngineUnavailable, match="was closed"):
                     call.result(timeout=20)
         assert "starting another" not in caplog.text
         behaviour.write_text("")

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vagent.configs import Settings
-from vagent.errors import EngineFailed
+from vagent.errors import EngineFailed, EngineUnavailable
 from vagent.tools.engines import Status
 from vagent.tools.speech import RATE, Utterance, Word
 from vagent.tools.time import Span
@@ -81,6 +81,7 @@ class PocketSphinx:
 
         Raises:
             EngineFailed: the recogniser's process broke twice, or took too long.
+            EngineUnavailable: it was closed meanwhile.
         """
         if not len(samples):
             return []
@@ -146,7 +147,8 @@ class _Lane:
             except _Died:
                 pass
             if closed():
-                raise EngineFailed("pocketsphinx was closed before it had heard all")
+                # Not a stretch that broke it: nobody may take this one for heard.
+                raise EngineUnavailable("pocketsphinx was closed before it had heard all")
             _log.warning("the recogniser's process ended; starting another")
             return self._ask_again(samples, closed)
 
@@ -166,7 +168,7 @@ class _Lane:
             self._end = weakref.finalize(self, self._worker.end)
         try:
             if self._worker is None or closed():  # meanwhile: a process that was just starting was not killed
-                raise _Died
+                raise _Died("it was closed")
             return self._worker.words(samples)
         except BaseException:  # an interrupt too: an answer that nobody waited for must not reach the next question
             self._drop()
