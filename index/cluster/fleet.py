@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -23,13 +20,10 @@ from vagent.errors import EngineFailed, EngineUnavailable
 from vagent.index.cluster.messages import Begun, Errand, Film, Identity, Said
 from vagent.index.cluster.needs import Needs, Request, find_out, request, settings_of
 from vagent.index.cluster.node import identify, work
+from vagent.index.cluster.reaching import connected, left, line
 
 _log = logging.getLogger("vagent.index.cluster.fleet")
 
-_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # Ray would tell its makers about this cluster
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning for each task without a card
-}
 _BLOCK = 8 << 20  # bytes of an object
 _AHEAD = 0.25  # tasks that wait for a place, as a part of those that have one
 _FETCH = 60.0  # seconds that a message may take to come from a node
@@ -76,7 +70,7 @@ class Fleet:
     """
 
     def __init__(self, settings: Settings, address: str | None = None) -> None:
-        self._ray, self._ours = _connected(address or settings.cluster.address)
+        self._ray, self._ours = connected(address or settings.cluster.address)
         self._tasks: dict[Any, Task] = {}
         try:
             self._work = self._ray.remote(_work)
@@ -163,8 +157,7 @@ class Fleet:
         """Leave the cluster; one that was started here ends. Where the program was in one before, it stays there."""
         self._tasks.clear()
         if self._ours:
-            self._ray.shutdown()
-            _talk(self._ray, aloud=True)
+            left(self._ray)
 
     # -- underneath
 
@@ -211,7 +204,7 @@ class Fleet:
             needs: Needs = self._ray.get(task, timeout=_ANSWER)
         except self._ray.exceptions.RayError as error:
             hint = "is vagent installed on every node?"
-            raise EngineUnavailable(f"no node of the cluster answers ({_line(error)})", hint=hint) from error
+            raise EngineUnavailable(f"no node of the cluster answers ({line(error)})", hint=hint) from error
         if needs.error is not None:
             raise needs.error
         if needs.version != version("vagent"):
@@ -261,41 +254,6 @@ def _work(errand: Errand, seed: Sequence[Any], box: Any, key: str) -> Iterator[S
     yield from work(errand, fetched(seed), lambda: fetched(ray.get(box.take.remote(key))))
 
 
-def _connected(address: str | None) -> tuple[Any, bool]:
-    """Ray, connected to a cluster, and whether that was done here."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ImportError as error:
-        raise EngineUnavailable("indexing on many machines needs Ray", hint="pip install 'vagent[ray]'") from error
-    if address is not None and address.startswith("ray://"):
-        hint = "run this on a machine of the cluster, or as a job: ray job submit -- vagent index ..."
-        raise EngineUnavailable("a Ray client cannot hear what tasks say while they work", address, hint=hint)
-    if ray.is_initialized():
-        return ray, False
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
-    quiet = {"include_dashboard": False} if address == "local" else {}
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGTERM) if main else None
-    try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, namespace="vagent", **quiet)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        hint = "is it running? `ray start --head` starts one"
-        raise EngineUnavailable(f"the Ray cluster cannot be used ({_line(error)})", address, hint=hint) from error
-    finally:
-        if main and before is not None:
-            signal.signal(signal.SIGTERM, before)  # Ray puts its own in that place
-    _talk(ray, aloud=False)
-    return ray, True
-
-
-def _talk(ray: Any, *, aloud: bool) -> None:
-    """Whether Ray prints what its processes say on stdout, which is for results. What matters of it comes as errors;
-    there is no public switch, this one is what Ray's debugger uses."""
-    ray._private.worker._worker_logs_enabled = aloud
-
-
 def _gone(error: Exception, errors: Any, *, alive: bool) -> Gone:
     """How a task ended, by the error that Ray has for it."""
     if isinstance(error, errors.OutOfMemoryError):
@@ -303,8 +261,8 @@ def _gone(error: Exception, errors: Any, *, alive: bool) -> Gone:
     if isinstance(error, errors.WorkerCrashedError) and alive:
         return Gone("crashed", "its task was killed, or crashed")
     if isinstance(error, errors.RayTaskError) and not isinstance(error, errors.TaskCancelledError):
-        return Gone("defect", _line(error.cause or error))
-    return Gone("lost", _line(error))
+        return Gone("defect", line(error.cause or error))
+    return Gone("lost", line(error))
 
 
 def _options(asked: Request) -> dict[str, Any]:
@@ -327,8 +285,3 @@ def _blocks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as stream:
         while block := stream.read(_BLOCK):
             yield block
-
-
-def _line(error: BaseException) -> str:
-    """The first line of a message: Ray's are pages long."""
-    return f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.index.cluster import films
+from tests.index.cluster import films, nodes
 from vagent.cli import main
 from vagent.errors import EngineUnavailable
 from vagent.index.batch.leases import Holder
@@ -24,7 +24,6 @@ from vagent.index.store import Store
 from vagent.index.video.pipeline import Report
 
 pytestmark = pytest.mark.timeout(600)  # Ray alone takes a quarter of a minute to start, on a machine that is idle
-NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}  # room for one task of the settings of these tests
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +37,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster(log: Path) -> Iterator[Any]:
     """A head that takes no films and one node that takes one at a time."""
-    from ray.cluster_utils import Cluster
-
-    head = {"num_cpus": 0, "object_store_memory": 100 << 20, "include_dashboard": False}
-    made = Cluster(initialize_head=True, head_node_args=head)
-    made.add_node(**NODE)
-    yield made
-    made.shutdown()
+    with nodes.cluster() as made:
+        yield made
 
 
 def add(
@@ -87,7 +81,7 @@ def test_a_node_that_is_lost_midway_costs_little_and_changes_nothing(
     alone = films.read(log)
     log.unlink()
     capfd.readouterr()
-    cluster.add_node(**NODE)
+    nodes.add_node(cluster)
     library = tmp_path / "library"
     axe = Axe(cluster, library, log, long)
     with caplog.at_level(logging.WARNING, logger="vagent"):
