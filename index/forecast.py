@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vagent.configs import Settings
+from vagent.errors import SettingsError
 from vagent.index.records import Video
 from vagent.index.sources.files import names_a_file, video_files
 from vagent.index.store import Store
@@ -31,6 +32,17 @@ class Compared:
         return self.taken / self.estimated - 1 if self.estimated else 0.0
 
 
+def check_workers(workers: int | None) -> None:
+    """What is asked of a cluster, refused.
+
+    Raises:
+        SettingsError: a number of processes.
+    """
+    if workers is not None:
+        hint = "its nodes run as many films side by side as they have room for; cluster.cpus sets the cores of each"
+        raise SettingsError("a cluster takes no number of workers", workers, hint=hint)
+
+
 class Forecast:
     """What a library tells before anything is done."""
 
@@ -47,29 +59,39 @@ class Forecast:
         *,
         workers: int | None = None,
         retry: bool = False,
+        ray: str | None = None,
         on_preset: Callable[[str], object] | None = None,
     ) -> list[Estimate]:
         """What indexing files and folders would cost, with some presets; None: with the one in force.
 
         The library stays as it is, but that what was measured is kept beside it.
 
+        Args:
+            ray: the address of a Ray cluster, as for ``add``: what it would cost there.
+
         Raises:
             SourceError: a source names nothing.
-            SettingsError: no such preset.
-            EngineUnavailable: an engine was asked for by name and cannot run here.
+            SettingsError: no such preset; workers were asked for of a cluster.
+            EngineUnavailable: an engine was asked for by name and cannot run here; the cluster cannot be used.
         """
         from vagent.configs.presets import at_preset
         from vagent.index.estimates.estimate import Estimator
 
         named = [sources] if isinstance(sources, str | Path) else list(sources)
+        each = [at_preset(self.settings, preset) for preset in presets or (self.settings.preset,)]
+        if ray is not None:
+            from vagent.index.cluster.foreseeing import foresee
+
+            check_workers(workers)
+            return foresee(self.store, each, named, address=ray or None, retry=retry, on_preset=on_preset)
         files = list(dict.fromkeys(file for source in named for file in video_files(Path(source))))
         spread = workers is not None or not names_a_file(named)
         estimator = Estimator(self.store, files, spread=spread, workers=workers, retry=retry)
         found = []
-        for preset in presets or (self.settings.preset,):
+        for settings in each:
             if on_preset is not None:
-                on_preset(preset)
-            found.append(estimator.of(at_preset(self.settings, preset)))
+                on_preset(settings.preset)
+            found.append(estimator.of(settings))
         return found
 
     def stale(self, videos: Sequence[Video] | None = None) -> list[Stale]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vagent.configs import Settings
 from vagent.errors import SourceError
-from vagent.index.forecast import Compared, Forecast
+from vagent.index.forecast import Compared, Forecast, check_workers
 from vagent.index.records import Video
 from vagent.index.sources.files import names_a_file, video_files
 from vagent.index.sources.fingerprint import fingerprint
@@ -59,7 +59,7 @@ class Intake(Forecast):
         Args:
             sources: files and folders.
             on_progress: told a few times a second how far each file is.
-            workers: how many processes; None: as the settings say.
+            workers: how many processes; None: as the settings say. Not with ``ray``.
             retry: also what is in quarantine.
             relink: whether a film of the library that comes in another encoding takes over its index (``always``),
                 waits (``ask``) or is indexed (``never``); None: as the settings say.
@@ -74,6 +74,7 @@ class Intake(Forecast):
         Raises:
             SourceError: a source names nothing, or looks like a disk that is not mounted.
             EngineUnavailable, EngineFailed: the cluster cannot be used.
+            SettingsError: workers were asked for of a cluster.
             StorageError, LibraryCorruptError, LibraryBusyError: the library itself fails, for instance because the disk
                 is full; what was committed stays.
         """
@@ -85,6 +86,7 @@ class Intake(Forecast):
         named = [sources] if isinstance(sources, str | Path) else list(sources)
         relink = relink or self.settings.sync.relink
         if ray is not None:
+            check_workers(workers)
             return self._add_by_cluster(named, listeners, ray, retry=retry, relink=relink)
         plan = look_through(self.store, self.engines, named, patient=relink == "ask")
         if on_report is not None:

@@ -12,7 +12,7 @@ from vagent.index.batch.listeners import Listeners
 from vagent.index.cluster.entries import film_at, film_of
 from vagent.index.cluster.fleet import Fleet
 from vagent.index.cluster.head import Head
-from vagent.index.cluster.keeper import Keeper, mark_of
+from vagent.index.cluster.keeper import Keeper, is_up_to_date
 from vagent.index.cluster.messages import Film
 from vagent.index.sources.urls import is_url, remote_videos
 from vagent.index.store import Store
@@ -99,9 +99,10 @@ def _settled(store: Store, up_to_date: Marks, film: Film, patient: bool) -> Repo
     if patient and (like := proposed(video)) is not None:
         old = next((old for old in store.videos() if old.id == like.video), None)
         return waits(video, like, old)
-    mark = store.stage(video.id, marks.STAGE)
-    if mark is None or not video.complete or mark.fingerprint != mark_of(up_to_date, film):
+    if not is_up_to_date(store, up_to_date, film, video):
         return None
+    mark = store.stage(video.id, marks.STAGE)
+    assert mark is not None
     if video.missing is not None:
         store.mark_missing([video.id], missing=False)
     counts, engines = mark.detail.get("counts", {}), mark.detail.get("engines", {})

@@ -9,11 +9,11 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from vagent.configs import Settings
 from vagent.errors import EngineFailed, EngineUnavailable
@@ -30,6 +30,9 @@ _FETCH = 60.0  # seconds that a message may take to come from a node
 _STOPS = 5.0  # seconds that cancelled tasks may take to clear up
 _ANSWER = 300.0  # seconds that a node may take to say what it needs
 _GLIMPSE = 0.01  # of a card, to see how large it is
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,30 @@ class Fleet:
     def room(self) -> int:
         """How many tasks may be out: those that nodes have room for, and some that wait, so that none stands idle and a
         cluster that grows by itself sees what is wanted."""
-        places = sum(_places(node["Resources"], self._asked) for node in self._ray.nodes() if node["Alive"])
+        places = sum(self.places)
         return places + max(1, int(places * _AHEAD))
+
+    @property
+    def places(self) -> list[int]:
+        """How many tasks each node can run side by side; nodes that can run none are left out."""
+        nodes = (node["Resources"] for node in self._ray.nodes() if node["Alive"])
+        return [places for node in nodes if (places := _places(node, self._asked))]
+
+    @property
+    def cores(self) -> float:
+        """Cores that one task has."""
+        return self._asked.cpus
+
+    def asked(self, function: Callable[..., T], *given: object, seconds: float = _ANSWER) -> T:
+        """What a function comes to on a node, where it has what a task has.
+
+        Args:
+            seconds: that it may take until there is room for it, and it is through.
+
+        Raises:
+            EngineUnavailable: no node answers in time.
+        """
+        return self._answer(function, self._asked, given, seconds)
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends. Where the program was in one before, it stays there."""
@@ -199,12 +224,7 @@ class Fleet:
 
         cards = self._ray.cluster_resources().get("GPU", 0) > 0 and settings.device != "cpu"
         asked = Request(0.01, (settings.cluster.gpus or _GLIMPSE) if cards else 0.0, 0)
-        task = self._ray.remote(find_out).options(**_options(asked)).remote(settings_of(settings, asked))
-        try:
-            needs: Needs = self._ray.get(task, timeout=_ANSWER)
-        except self._ray.exceptions.RayError as error:
-            hint = "is vagent installed on every node?"
-            raise EngineUnavailable(f"no node of the cluster answers ({line(error)})", hint=hint) from error
+        needs = self._answer(find_out, asked, [settings_of(settings, asked)], _ANSWER)
         if needs.error is not None:
             raise needs.error
         if needs.version != version("vagent"):
@@ -212,9 +232,21 @@ class Fleet:
             raise EngineFailed(f"the nodes of the cluster have another vagent: {needs.version}", hint=hint)
         return needs
 
+    def _answer(self, function: Callable[..., T], asked: Request, given: Sequence[object], seconds: float) -> T:
+        task = self._ray.remote(function).options(**_options(asked)).remote(*given)
+        try:
+            answer: T = self._ray.get(task, timeout=seconds)
+        except self._ray.exceptions.GetTimeoutError as error:
+            self._ray.cancel(task, force=True)
+            hint = "is it busy with something else? `ray status` tells"
+            raise EngineUnavailable(f"no node of the cluster answers within {seconds:.0f} s", hint=hint) from error
+        except self._ray.exceptions.RayError as error:
+            hint = "is vagent installed on every node?"
+            raise EngineUnavailable(f"no node of the cluster answers ({line(error)})", hint=hint) from error
+        return answer
+
     def _check_room(self) -> None:
-        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        if not any(_places(node, self._asked) for node in nodes):
+        if not self.places:
             asked = self._asked
             raise EngineUnavailable(
                 f"no node of the cluster has {asked.cpus:g} cores, {asked.gpus:g} graphics cards and"

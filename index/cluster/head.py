@@ -32,7 +32,7 @@ from vagent.index.batch.standing import Tally
 from vagent.index.cluster.entries import Entry, entries, seen_anew
 from vagent.index.cluster.fleet import Fleet, Gone, Heard, Task
 from vagent.index.cluster.keeper import Keeper
-from vagent.index.cluster.messages import Alike, Asks, Block, Broken, Delivered, Errand, Film, Identity
+from vagent.index.cluster.messages import Alike, Asks, Block, Broken, Delivered, Errand, Film, Identity, Spent
 from vagent.index.records import Video
 from vagent.index.video.job import Progress
 from vagent.index.video.pipeline import Report
@@ -182,6 +182,8 @@ class Head:
             settled = self._keeper.settle(entry, said, self._settings.sync.relink)
             self._comes_back(entry)
             self._heard_of(entry, settled)
+        elif isinstance(said, Spent):
+            self._keeper.note(entry, said)
         elif isinstance(said, Report):
             self._comes_back(entry)
             self._heard_of(entry, said)

@@ -17,7 +17,7 @@ from vagent.index.batch.leases import Holder
 from vagent.index.bundle.post import Parcel, Post
 from vagent.index.bundle.steps import disk
 from vagent.index.cluster.entries import Entry
-from vagent.index.cluster.messages import Alike, Block, Delivered, Film
+from vagent.index.cluster.messages import Alike, Block, Delivered, Film, Spent
 from vagent.index.cluster.scratch import scratch
 from vagent.index.pictures import Pictures
 from vagent.index.records import Video
@@ -70,8 +70,7 @@ class Keeper:
 
     def is_up_to_date(self, film: Film, video: Video) -> bool:
         """Whether a video needs no work."""
-        mark = self.store.stage(video.id, marks.STAGE)
-        return video.complete and mark is not None and mark.fingerprint == mark_of(self._marks, film)
+        return is_up_to_date(self.store, self._marks, film, video)
 
     def give_out(self, entry: Entry) -> bool:
         """Takes the lease of a film; False where somebody else works on it."""
@@ -159,6 +158,12 @@ class Keeper:
         file.unlink()
         _log.debug("taken in: %s, changed: %s", entry.film.listed, changed)
 
+    def note(self, entry: Entry, said: Spent) -> None:
+        """Writes down what a film has cost its node, for estimates of what comes next."""
+        video = self.store.by_fingerprint(entry.fingerprint)
+        if video is not None:
+            self.store.add_actuals([replace(one, video=video.id) for one in said.costs])
+
     def finish(self, entry: Entry, report: Report) -> Report:
         """What a node reports, with the video as it stands here."""
         video = self.store.by_fingerprint(entry.fingerprint)
@@ -187,6 +192,12 @@ class Keeper:
             raise LibraryBusyError("another process has taken over the video", entry.film.listed) from error
         except OSError as error:
             raise StorageError(f"the library cannot be written ({error})", str(self.store.folder)) from error
+
+
+def is_up_to_date(store: Store, up_to_date: Marks, film: Film, video: Video) -> bool:
+    """Whether a video needs no work, as far as marks tell."""
+    mark = store.stage(video.id, marks.STAGE)
+    return video.complete and mark is not None and mark.fingerprint == mark_of(up_to_date, film)
 
 
 def mark_of(up_to_date: Marks, film: Film) -> str:

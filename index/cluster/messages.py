@@ -8,6 +8,7 @@ from vagent.configs import Settings
 from vagent.errors import VagentError
 from vagent.index.bundle.choosing import State
 from vagent.index.sources.urls import RemoteVideo
+from vagent.index.store import Actual
 from vagent.index.sync.proposals import Likeness
 from vagent.index.video.job import Progress
 from vagent.index.video.pipeline import Report
@@ -96,6 +97,13 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """From the node, before its report: what the work has cost there; the number of the video is the node's own."""
+
+    costs: tuple[Actual, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """From the node: it cannot work, whatever the film."""
 
@@ -110,5 +118,5 @@ class Identity:
     error: VagentError | None = None
 
 
-Said = Begun | Alive | Asks | Progress | Block | Delivered | Alike | Report | Broken
+Said = Begun | Alive | Asks | Progress | Block | Delivered | Alike | Spent | Report | Broken
 """What a task that indexes may say."""

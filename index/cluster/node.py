@@ -26,7 +26,19 @@ from vagent.index.batch.standing import Standing
 from vagent.index.bundle.choosing import State
 from vagent.index.bundle.post import Parcel, Post
 from vagent.index.bundle.steps import disk
-from vagent.index.cluster.messages import Alike, Alive, Asks, Block, Broken, Delivered, Errand, Film, Identity, Said
+from vagent.index.cluster.messages import (
+    Alike,
+    Alive,
+    Asks,
+    Block,
+    Broken,
+    Delivered,
+    Errand,
+    Film,
+    Identity,
+    Said,
+    Spent,
+)
 from vagent.index.cluster.scratch import scratch
 from vagent.index.sources.fingerprint import fingerprint
 from vagent.index.sources.urls import RemoteFile, copy, fingerprint_url
@@ -175,6 +187,8 @@ class _Desk:
             yield self._alike(post, file)
             return
         yield from self._ship(post)
+        if costs := tuple(post.actuals()):
+            yield Spent(costs)
         yield self._named(report, file)
 
     def _alike(self, post: Post, file: Path) -> Alike:

@@ -13,7 +13,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from vagent.errors import EngineUnavailable
@@ -24,6 +24,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would tell its makers about this cluster
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning for each task without a card
 }
+_HERE = "local"  # Ray's word for a cluster of its own
 _STARTS = 3  # times that Ray is started before it is given up
 _REACHED = 20.0  # seconds that the machine of a cluster may take to take a call
 
@@ -45,20 +46,36 @@ def connected(address: str | None) -> tuple[Any, bool]:
         import ray
     except ImportError as error:
         raise EngineUnavailable("indexing on many machines needs Ray", hint="pip install 'vagent[ray]'") from error
-    if address in (None, "auto"):  # as Ray has it
-        address = os.environ.get("RAY_ADDRESS") or address or "local"
+    address = _named(address)
     if address.startswith("ray://"):
         hint = "run this on a machine of the cluster, or as a job: ray job submit -- vagent index ..."
         raise EngineUnavailable("a Ray client cannot hear what tasks say while they work", address, hint=hint)
     if ray.is_initialized():
         return ray, False
     with _signals_as_they_are():
-        if address == "local":
+        if address == _HERE:
             _start(ray)
         else:
             _join(ray, address)
     _talk(ray, aloud=False)
     return ray, True
+
+
+@contextmanager
+def inside(address: str | None) -> Iterator[None]:
+    """In a cluster for as long as the block lasts, however many runs there are in it; see ``connected``."""
+    ray, ours = connected(address)
+    try:
+        yield
+    finally:
+        if ours:
+            left(ray)
+
+
+def lasting(address: str | None) -> AbstractContextManager[None]:
+    """Around many runs: a cluster of this machine alone is started once for all of them. One that is there may go and
+    come back, so each run gets into it anew."""
+    return inside(address) if _named(address) == _HERE else nullcontext()
 
 
 def left(ray: Any) -> None:
@@ -89,12 +106,17 @@ def line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
 
 
+def _named(address: str | None) -> str:
+    """Which cluster is meant, as Ray has it."""
+    return address if address not in (None, "auto") else os.environ.get("RAY_ADDRESS") or address or _HERE
+
+
 def _start(ray: Any) -> None:
     """A cluster of this machine alone."""
 
     def start() -> None:
         try:
-            _init(ray, "local", include_dashboard=False)
+            _init(ray, _HERE, include_dashboard=False)
         except BaseException:
             ray.shutdown()  # what it knows of; what it has lost sight of is ended after that
             raise

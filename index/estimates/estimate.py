@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from vagent.configs import Settings
 from vagent.errors import VagentError
 from vagent.index.batch import quarantine
-from vagent.index.batch.settling import look
+from vagent.index.batch.settling import Look, look
 from vagent.index.batch.shares import shares
 from vagent.index.batch.standing import USUAL_RATE
 from vagent.index.estimates.actuals import machine
@@ -77,6 +77,9 @@ class Estimate:
         downloads: models that are not on this machine.
         learnt: seconds of whole films indexed here before that it rests on.
         measured: stretches of these files that it rests on.
+        nodes: machines of a cluster that the processes are spread over; 0: it is this machine that would work.
+        notices: what else should be known of how this was told.
+        error: why it cannot be done with this preset.
     """
 
     preset: str
@@ -93,6 +96,9 @@ class Estimate:
     downloads: tuple[Download, ...] = ()
     learnt: float = 0.0
     measured: int = 0
+    nodes: int = 0
+    notices: tuple[str, ...] = ()
+    error: VagentError | None = None
 
     @property
     def bytes(self) -> int:
@@ -101,14 +107,35 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """One file that needs work."""
+class Undone:
+    """A film that needs work; ``stamp`` is its time of change, or what else changes when the file does."""
 
-    file: Path
     size: int
-    mtime_ns: int
+    stamp: int
     status: Status
     work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who would do the work.
+
+    Attributes:
+        machine: what tells their machine from others of another speed; see ``actuals.machine``.
+        workers: processes side by side; ``cores``: of all of them together.
+        calibrate: measures stretches of films as one of these processes would index them.
+        nodes: machines of a cluster; 0: it is this one.
+        start: which of the seconds that were measured go by before a process begins.
+        afresh: whether they go by before each film.
+    """
+
+    machine: str
+    workers: int
+    cores: int
+    calibrate: Callable[[Sequence[Work]], Calibration]
+    nodes: int = 0
+    start: Literal["start", "loading"] = "start"
+    afresh: bool = False
 
 
 @dataclass(slots=True)
@@ -142,11 +169,11 @@ class Estimator:
         """
         engines = Engines(settings)
         try:
-            tasks, unchanged, unreadable = self._tasks(settings, engines)
-            common = Marks(engines).common
+            marks = Marks(engines)
+            undone, unchanged, unreadable = self.undone(engines, marks)
         finally:
             engines.close()
-        each = shares(settings, len(tasks), self.workers or settings.index.workers) if self.spread else [settings]
+        each = shares(settings, len(undone), self.workers or settings.index.workers) if self.spread else [settings]
         plain = Estimate(
             *(settings.preset, len(self.files)),
             unchanged=unchanged,
@@ -154,62 +181,79 @@ class Estimator:
             workers=len(each),
             downloads=tuple(downloads(settings)),
         )
-        if not tasks:
+        if not undone:
             return plain
-        name = preset_key(settings.preset, common)
-        here = machine(each[0].cores, each[0].device, measure(settings).card)
-        return self._priced(plain, tasks, each, name, here)
+        team = Team(
+            machine(each[0].cores, each[0].device, measure(settings).card),
+            *(len(each), _cores(each), lambda work: calibrate(each[0], work)),
+            start="start" if self.spread else "loading",
+        )
+        return self.priced(plain, undone, team, preset_key(settings.preset, marks.common))
 
-    def _priced(
-        self, plain: Estimate, tasks: Sequence[_Task], each: Sequence[Settings], name: str, here: str
-    ) -> Estimate:
-        known = list(earlier(self.store.actuals(here, name)))
+    def priced(self, plain: Estimate, undone: Sequence[Undone], team: Team, name: str) -> Estimate:
+        """An estimate with what the work costs that it is about.
+
+        Args:
+            name: what tells this way to index from others; see ``actuals.preset``.
+        """
+        known = list(earlier(self.store.actuals(team.machine, name)))
         learnt = sum(sample.seconds for sample in known)
-        key = stage_fingerprint(name, here, [[str(t.file), t.size, t.mtime_ns, sorted(t.work.stages)] for t in tasks])
-        kept = self._memory.calibration(name, here, key)
+        key = stage_fingerprint(
+            *(name, team.machine, [[one.work.file, one.size, one.stamp, sorted(one.work.stages)] for one in undone])
+        )
+        kept = self._memory.calibration(name, team.machine, key)
         measured = Calibration.from_json(kept) if kept else Calibration()
         if not kept and learnt < _ENOUGH:
-            measured = calibrate(each[0], [task.work for task in tasks if SCANNED & task.work.stages.keys()])
+            measured = team.calibrate([one.work for one in undone if SCANNED & one.work.stages.keys()])
         samples = [(sample, sample.seconds) for sample in known]
         if learnt < _ENOUGH:
             share = _CALIBRATED / max(1, len(measured.samples))
             samples += [(sample, share) for sample in measured.samples]
         if not samples:
-            return replace(plain, seconds=None, videos=tuple(_priced(task, Cost()) for task in tasks))
+            return replace(plain, seconds=None, videos=tuple(_priced(one, Cost()) for one in undone))
         rates = Rates(samples)
-        costs = [rates.of(task.work) for task in tasks]
-        start = measured.start if self.spread else measured.loading
-        self._memory.note(name, here, key, measured.to_json(), _foretold(tasks, costs, start))
-        room: Any = _room(tasks, costs)
+        costs = [rates.of(one.work) for one in undone]
+        start: float = getattr(measured, team.start)
+        # What a cluster does is compared with nothing afterwards.
+        foretold = None if team.nodes else _foretold(undone, costs, start)
+        self._memory.note(name, team.machine, key, measured.to_json(), foretold)
+        if team.afresh:
+            costs, start = [replace(cost, wall=cost.wall + start) for cost in costs], 0.0
+        room: Any = _room(undone, costs)
+        cpu = sum(cost.cpu for cost in costs)
         return replace(
             plain,
-            videos=tuple(map(_priced, tasks, costs)),
-            seconds=makespan([cost.wall for cost in costs], len(each), start, sum(c.cpu for c in costs), _cores(each)),
-            cpu=sum(cost.cpu for cost in costs),
+            videos=tuple(map(_priced, undone, costs)),
+            seconds=makespan([cost.wall for cost in costs], team.workers, start, cpu, team.cores),
+            cpu=cpu,
             learnt=learnt,
             measured=len(measured.samples) if learnt < _ENOUGH else 0,
             **room,
         )
 
-    def _tasks(self, settings: Settings, engines: Engines) -> tuple[list[_Task], int, list[str]]:
-        """What needs work, how many files need none, and which cannot be worked on."""
-        patient = settings.sync.relink == "ask"
-        survey = Surveyor(self.store, Marks(engines), patient, noting=False).look(self.files)
-        tasks: list[_Task] = []
+    def undone(self, engines: Engines, marks: Marks) -> tuple[list[Undone], int, list[str]]:
+        """What needs work, how many files need none, and which cannot be worked on.
+
+        Args:
+            engines: which stages a film needs is as they say; ``marks``: those of films that are up to date.
+        """
+        patient = engines.settings.sync.relink == "ask"
+        survey = Surveyor(self.store, marks, patient, noting=False).look(self.files)
+        undone: list[Undone] = []
         unreadable: list[str] = []
         unchanged = len(survey.settled)
         for file in survey.left:
             try:
-                task = self._task(file, survey.known.get(file), engines)
+                one = self._undone(file, survey.known.get(file), engines)
             except VagentError as error:
                 _log.info("no estimate for %s: %s", file, error)
                 unreadable.append(str(file))
                 continue
-            tasks += [task] if task else []
-            unchanged += task is None
-        return tasks, unchanged, unreadable
+            undone += [one] if one else []
+            unchanged += one is None
+        return undone, unchanged, unreadable
 
-    def _task(self, file: Path, number: int | None, engines: Engines) -> _Task | None:
+    def _undone(self, file: Path, number: int | None, engines: Engines) -> Undone | None:
         """What is to be done with a file; None where that is nothing.
 
         Raises:
@@ -222,13 +266,7 @@ class Estimator:
         video = Video(0, "", str(file), 0.0) if number is None else self.store.video(number)
         info = remembered(video) or self._info(file)
         length = video.duration or info.duration or seen.size / USUAL_RATE
-        found = standing(self.store, engines, replace(video, duration=length), replace(info, path=file), hasty=True)
-        if found.error is not None:
-            raise found.error
-        stages = {due.stage: due.seconds for due in found.due} | dict.fromkeys(found.follows, length)
-        if not stages:
-            return None
-        return _Task(file, seen.size, seen.mtime_ns, status_of(found), Work(str(file), length, stages))
+        return undone(self.store, engines, replace(video, duration=length), replace(info, path=file), seen, str(file))
 
     def _info(self, file: Path) -> MediaInfo:
         if file not in self._infos:
@@ -240,6 +278,26 @@ class Estimator:
         if isinstance(found, VagentError):
             raise found
         return found
+
+
+def undone(store: Store, engines: Engines, video: Video, info: MediaInfo, seen: Look, name: str) -> Undone | None:
+    """What is to be done with a film; None where that is nothing.
+
+    Args:
+        video: its row; one that is not in the library has the number 0.
+        info: what its file holds.
+        name: the file's path, or its URL.
+
+    Raises:
+        VagentError: it cannot be indexed.
+    """
+    found = standing(store, engines, video, info, hasty=True)
+    if found.error is not None:
+        raise found.error
+    stages = {due.stage: due.seconds for due in found.due} | dict.fromkeys(found.follows, video.duration)
+    if not stages:
+        return None
+    return Undone(seen.size, seen.mtime_ns, status_of(found), Work(name, video.duration, stages))
 
 
 def status_of(found: Standing) -> Status:
@@ -278,21 +336,21 @@ def foretold(store: Store, name: str, files: Sequence[Path], each: Sequence[Sett
     return makespan([wall for wall, _ in costs], len(each), kept["start"], total, _cores(each))
 
 
-def _foretold(tasks: Sequence[_Task], costs: Sequence[Cost], start: float) -> Mapping[str, Any]:
-    files = {str(t.file): (t.size, t.mtime_ns, c.wall, c.cpu) for t, c in zip(tasks, costs, strict=True)}
+def _foretold(undone: Sequence[Undone], costs: Sequence[Cost], start: float) -> Mapping[str, Any]:
+    files = {one.work.file: (one.size, one.stamp, c.wall, c.cpu) for one, c in zip(undone, costs, strict=True)}
     return {"start": start, "files": files}
 
 
-def _priced(task: _Task, cost: Cost) -> VideoEstimate:
-    return VideoEstimate(str(task.file), task.status, tuple(task.work.stages), cost.wall)
+def _priced(one: Undone, cost: Cost) -> VideoEstimate:
+    return VideoEstimate(one.work.file, one.status, tuple(one.work.stages), cost.wall)
 
 
-def _room(tasks: Sequence[_Task], costs: Sequence[Cost]) -> dict[str, int]:
+def _room(undone: Sequence[Undone], costs: Sequence[Cost]) -> dict[str, int]:
     """Bytes by which the library grows."""
     sizes: dict[str, int] = {"database": 0, "pictures": 0, "vectors": 0}
-    for task, cost in zip(tasks, costs, strict=True):
-        if "print of pictures" in task.work.stages:
-            sizes["database"] += round(_PRINTS * task.work.seconds)
+    for one, cost in zip(undone, costs, strict=True):
+        if "print of pictures" in one.work.stages:
+            sizes["database"] += round(_PRINTS * one.work.seconds)
         for stage, size in cost.bytes.items():
             sizes["pictures" if stage == "pictures" else "vectors" if stage == "embed" else "database"] += size
     return sizes

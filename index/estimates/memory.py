@@ -37,14 +37,15 @@ class Memory:
         return found
 
     def note(
-        self, preset: str, machine: str, files: str, measured: Mapping[str, Any], foretold: Mapping[str, Any]
+        self, preset: str, machine: str, files: str, measured: Mapping[str, Any], foretold: Mapping[str, Any] | None
     ) -> None:
-        """Keep what was measured and foretold, where the folder can be written."""
+        """Keep what was measured and foretold, where the folder can be written; None: nothing that a run is held to."""
         kept = self._values["calibrations"]
         kept.pop(f"{preset}, {machine}", None)
         kept[f"{preset}, {machine}"] = {"files": files, "measured": measured}
         self._values["calibrations"] = dict(list(kept.items())[-_KEPT:])
-        self._values["foretold"][preset] = foretold
+        if foretold is not None:
+            self._values["foretold"][preset] = foretold
         self._values["foretold"] = dict(list(self._values["foretold"].items())[-_KEPT:])
         try:
             replace(self._file, json.dumps({"format": _FORMAT, **self._values}).encode())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vagent.errors import SourceError
+from vagent.errors import EngineUnavailable, SourceError
 from vagent.index.sources.files import VIDEO_SUFFIXES
 from vagent.index.video.pipeline import Report
 from vagent.tools.subtitles.sidecar import SUFFIXES
@@ -28,6 +28,33 @@ _RARELY = 60.0  # ... twice as many after each look at which nothing has changed
 _REGULAR = 600.0  # seconds after which everything is looked at even if nothing was told to have changed
 _LONGEST = 15  # times the quiet that is waited for while changes go on
 _PENDING = frozenset({"waiting", "busy"})
+
+
+class Patient:
+    """A look that others have to do, who may be out of reach for a while: from the second one on they are waited for.
+
+    Args:
+        look: as the watcher takes it.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._reached = False
+
+    def __call__(self, folder: Path) -> list[Report]:
+        """The look; the report of a folder that waits where nobody could do it.
+
+        Raises:
+            EngineUnavailable: the very first one could not be done.
+        """
+        try:
+            reports = self._look(folder)
+        except EngineUnavailable as error:
+            if not self._reached:
+                raise
+            return [Report(str(folder), "waiting", error=error)]
+        self._reached = True
+        return reports
 
 
 class Watcher:

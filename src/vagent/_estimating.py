@@ -23,16 +23,25 @@ _WHY = {"missing": "never done", "unfinished": "not finished", "changed": "out o
 
 
 def dry_run(
-    library: Library, paths: Sequence[str], *, preset: str | None, workers: int | None, retry: bool, json: bool
+    library: Library,
+    paths: Sequence[str],
+    *,
+    preset: str | None,
+    workers: int | None,
+    retry: bool,
+    json: bool,
+    ray: str | None = None,
 ) -> list[dict[str, Any]] | str:
     """What indexing would cost, with the preset that was asked for or with each: as objects, or in words."""
 
     def on_preset(name: str) -> None:
         if not json and sys.stderr.isatty():
-            sys.stderr.write(f"measuring preset {name} on short stretches of the files\n")
+            where = "" if ray is None else " on a node"
+            sys.stderr.write(f"measuring preset {name} on short stretches of the files{where}\n")
 
     presets = [preset] if preset else list(PRESETS)
-    found = library.estimate(paths, presets, workers=workers, retry=retry, on_preset=on_preset)
+    given: dict[str, Any] = {"workers": workers, "retry": retry, "ray": ray or ray == ""}
+    found = library.estimate(paths, presets, **given, on_preset=on_preset)
     return [described(one) for one in found] if json else table(found)
 
 
@@ -47,10 +56,13 @@ def described(one: Estimate) -> dict[str, Any]:
         "seconds": None if one.seconds is None else round(one.seconds, 1),
         "processor_seconds": round(one.cpu, 1),
         "workers": one.workers,
+        "nodes": one.nodes,
         "bytes": {"database": one.database, "pictures": one.pictures, "vectors": one.vectors},
         "downloads": [asdict(download) for download in one.downloads],
         "learnt": round(one.learnt, 1),
         "measured": one.measured,
+        "notices": list(one.notices),
+        "error": None if one.error is None else str(one.error),
         "videos": [
             {"video": v.path, "status": v.status, "stages": list(v.stages), "seconds": round(v.seconds, 1)}
             for v in one.videos
@@ -69,6 +81,8 @@ def table(found: Sequence[Estimate]) -> str:
 
 
 def _row(one: Estimate) -> tuple[str, str, str, str]:
+    if one.error is not None:
+        return one.preset, "cannot be done", "-", "-"
     if not one.videos:
         return one.preset, "nothing to do", "-", _fetched(one.downloads)
     size = f"{amount(one.bytes)} (database {amount(one.database)}, pictures {amount(one.pictures)}, "
@@ -89,6 +103,9 @@ def _fetched(downloads: Sequence[Download]) -> str:
 
 def _files(found: Sequence[Estimate]) -> Iterator[str]:
     for one in found:
+        if one.error is not None:
+            yield f"{one.preset}: {safe(str(one.error))}"
+            continue
         states = Counter(video.status for video in one.videos)
         told = [f"{count} {status}" for status, count in sorted(states.items())]
         told += [f"{one.unchanged} unchanged"] if one.unchanged else []
@@ -101,6 +118,8 @@ def _notes(found: Sequence[Estimate]) -> Iterator[str]:
     working = [one for one in found if one.videos]
     if working:
         yield f"Time: {'; '.join(dict.fromkeys(map(_basis, working)))}."
+    yield from dict.fromkeys(f"{notice[0].upper()}{notice[1:]}." for one in found for notice in one.notices)
+    where = "on every node: " if any(one.nodes for one in found) else ""
     lacking: dict[str, tuple[Download, list[str]]] = {}
     for one in found:
         for model in one.downloads:
@@ -108,14 +127,23 @@ def _notes(found: Sequence[Estimate]) -> Iterator[str]:
                 lacking.setdefault(model.model, (model, []))[1].append(one.preset)
     for model, presets in lacking.values():
         size = f" ({amount(model.size)})" if model.size else ""
-        yield f"Without {model.model}{size} for {model.sense} ({', '.join(presets)}): vagent models pull {model.model}"
+        pull = f"{where}vagent models pull {model.model}"
+        yield f"Without {model.model}{size} for {model.sense} ({', '.join(presets)}): {pull}"
 
 
 def _basis(one: Estimate) -> str:
-    workers = f"{one.workers} {'process' if one.workers == 1 else 'processes'}"
-    parts = [f"{duration(one.learnt)} of videos indexed here before"] if one.learnt else []
+    if one.nodes:
+        workers = f"{_counted(one.workers, 'film')} at a time on {_counted(one.nodes, 'node')}"
+    else:
+        workers = _counted(one.workers, "process", "processes")
+    where = "there" if one.nodes else "here"
+    parts = [f"{duration(one.learnt)} of videos indexed {where} before"] if one.learnt else []
     parts += [f"{one.measured} stretches of these files"] if one.measured else []
     return f"{workers}, from {' and '.join(parts) or 'nothing that could be measured'}"
+
+
+def _counted(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def compared(of: Compared) -> str:

@@ -44,7 +44,7 @@ class Intake:
 
         Args:
             progress: told a few times a second how far each file is.
-            workers: how many processes; None: what suits this machine.
+            workers: how many processes; None: what suits this machine. Not with ``ray``.
             retry: also files that could not be indexed before and have not changed since.
             relink: what is done with a film of the library that comes in another encoding: it takes over the film's
                 index (``always``), waits (``ask``) or is indexed (``never``); None: as the settings say.
@@ -56,11 +56,10 @@ class Intake:
         Raises:
             SourceError: a source names nothing.
             EngineUnavailable: the cluster cannot be used.
+            SettingsError: workers were asked for of a cluster.
             LibraryError: the library itself fails, for instance because the disk is full.
         """
-        given: dict[str, Any] = {"workers": workers, "retry": retry, "relink": relink}
-        if ray is not False:
-            given["ray"] = "" if ray is True else ray
+        given: dict[str, Any] = {"workers": workers, "retry": retry, "relink": relink, "ray": address_of(ray)}
         return self._index.add(sources, progress, **given, on_standing=standing, on_report=report)
 
     def problems(self) -> list[Problem]:
@@ -95,6 +94,7 @@ class Intake:
         *,
         workers: int | None = None,
         retry: bool = False,
+        ray: str | bool = False,
         on_preset: Callable[[str], object] | None = None,
     ) -> list[Estimate]:
         """What indexing files and folders would cost: seconds, bytes and models, for each preset.
@@ -102,18 +102,24 @@ class Intake:
         Learnt from what was indexed here before with the same settings, and as long as that is little, measured on
         short stretches of the files, which takes a few seconds. Nothing is indexed.
 
+        Of a cluster it is told what its nodes would take, by what they took before and by stretches that one of them
+        measures. Films behind URLs are not opened for it; ``notices`` of an estimate say what that leaves to guess, and
+        ``error`` why the cluster cannot index with a preset at all.
+
         Args:
             presets: ``quick``, ``standard``, ``deep``; None: the one in force.
             workers: how many processes; None: what suits this machine.
             retry: also files that could not be indexed before and have not changed since.
+            ray: what it would cost on the nodes of a Ray cluster, named as for ``add``.
             on_preset: told before each preset.
 
         Raises:
             SourceError: a source names nothing.
-            SettingsError: no such preset.
-            EngineUnavailable: an engine was asked for by name and cannot run here.
+            SettingsError: no such preset; workers were asked for of a cluster.
+            EngineUnavailable: an engine was asked for by name and cannot run here; the cluster cannot be used.
         """
-        return self._index.estimate(sources, presets, workers=workers, retry=retry, on_preset=on_preset)
+        given: dict[str, Any] = {"workers": workers, "retry": retry, "ray": address_of(ray)}
+        return self._index.estimate(sources, presets, **given, on_preset=on_preset)
 
     def stale(self, which: Which | None = None) -> list[Stale]:
         """The videos that are out of date under the settings in force: which stages, why, and the seconds of a run.
@@ -133,3 +139,8 @@ class Intake:
     def compared(self) -> Compared | None:
         """How long the last ``add`` took, beside what was estimated before; None where nothing was for its files."""
         return self._index.compared
+
+
+def address_of(ray: str | bool) -> str | None:
+    """Which cluster is meant: its address, empty for the one that the settings name; None: none is."""
+    return None if ray is False else "" if ray is True else ray

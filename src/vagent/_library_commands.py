@@ -53,19 +53,18 @@ def index(
     """
     from vagent import _estimating, _indexing, _render, _sync
 
-    if ray is not None and dry_run:
-        raise typer.BadParameter("what is told is what this machine would take", param_hint="--dry-run")
-    if ray is not None and (watch or workers):
-        raise typer.BadParameter("it goes neither with --watch nor with --workers", param_hint="--ray")
+    if ray is not None and workers:
+        why = "nodes run as many films side by side as they have room for; cluster.cpus sets the cores of each"
+        raise typer.BadParameter(f"it does not go with --ray: {why}", param_hint="--workers")
     with opening(library, preset, engine, find) as opened:
         if dry_run:
             chosen = preset.value if preset else None
-            told = _estimating.dry_run(opened, paths, preset=chosen, workers=workers, retry=retry, json=json)
+            told = _estimating.dry_run(opened, paths, preset=chosen, workers=workers, retry=retry, json=json, ray=ray)
             put(told if isinstance(told, str) else _render.as_json_lines(told))
             return
         policy = _sync.policy(relink)
         if watch:
-            _sync.watch(opened, paths, workers=workers, relink=policy, json=json)
+            _sync.watch(opened, paths, workers=workers, relink=policy, json=json, ray=ray)
             return
         through = _indexing.run(opened, paths, workers=workers, retry=retry, relink=policy, json=json, ray=ray)
     if not through:

@@ -26,7 +26,15 @@ def policy(relink: bool | None) -> Relink | None:
     return None if relink is None else ("always" if relink else "never")
 
 
-def watch(library: Library, folders: Sequence[str], *, workers: int | None, relink: Relink | None, json: bool) -> None:
+def watch(
+    library: Library,
+    folders: Sequence[str],
+    *,
+    workers: int | None,
+    relink: Relink | None,
+    json: bool,
+    ray: str | None = None,
+) -> None:
     """Keep folders in step until Ctrl-C or SIGTERM; prints a line for each thing that happens, as it happens."""
 
     def on_report(report: Report) -> None:
@@ -41,7 +49,8 @@ def watch(library: Library, folders: Sequence[str], *, workers: int | None, reli
 
     with terminable():
         try:
-            library.watch(folders, workers=workers, relink=relink, report=on_report, notice=on_notice)
+            given: dict[str, Any] = {"workers": workers, "relink": relink, "ray": ray or ray == ""}
+            library.watch(folders, **given, report=on_report, notice=on_notice)
         except KeyboardInterrupt:
             typer.echo("stopped; what was in work goes on with the next run", err=True)
 

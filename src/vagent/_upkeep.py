@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vagent._intake import address_of
 
 if TYPE_CHECKING:
     from vagent.index.batch.listeners import OnReport
@@ -37,6 +40,7 @@ class Upkeep:
         stop: threading.Event | None = None,
         workers: int | None = None,
         relink: Relink | None = None,
+        ray: str | bool = False,
         report: OnReport | None = None,
         notice: Callable[[str], object] | None = None,
     ) -> None:
@@ -45,29 +49,46 @@ class Upkeep:
         Args:
             stop: set it from another thread; None: only KeyboardInterrupt ends it, which leaves an index to go on with.
             workers, relink: as for ``add``.
+            ray: index on the nodes of a Ray cluster, as for ``add``. Where it cannot be reached any more, files wait
+                until it can.
             report: told of each file that something happened to.
             notice: told in words what else happens.
 
         Raises:
             SourceError: not a folder.
+            EngineUnavailable: the cluster cannot be used, or not from the beginning on.
+            SettingsError: workers were asked for of a cluster.
             LibraryError: the library itself fails, for instance because the disk is full.
         """
-        from vagent.index.sync.watching import Watcher
+        from vagent.errors import SourceError
+        from vagent.index.cluster.reaching import lasting
+        from vagent.index.sources.urls import is_url
+        from vagent.index.sync.watching import Patient, Watcher
 
         named = [folders] if isinstance(folders, str | Path) else list(folders)
+
+        for url in filter(is_url, named):
+            hint = "run vagent index with it from time to time: what has not changed is not sent"
+            raise SourceError("only folders can be watched, and this is a URL", str(url), hint=hint)
 
         def look(folder: Path) -> list[Report]:
             # Even a single file gets a process of its own: none that crashes a decoder may end the watch.
             return self._index.add(folder, workers=workers or 0, relink=relink)
 
-        Watcher(
+        def send(folder: Path) -> list[Report]:
+            return self._index.add(folder, workers=workers, relink=relink, ray=address)
+
+        address = address_of(ray)
+        watcher = Watcher(
             [Path(folder) for folder in named],
-            look,
+            look if address is None else Patient(send),
             quiet=self._index.settings.sync.quiet,
             on_report=report or _unheard,
             on_notice=notice or _unheard,
             apart=self._index.folder,
-        ).run(stop or threading.Event())
+        )
+        with nullcontext() if address is None else lasting(address or self._index.settings.cluster.address):
+            watcher.run(stop or threading.Event())
 
     def missing(self, sources: str | Path | Iterable[str | Path] = (), *, days: float = 0.0) -> list[Video]:
         """The videos whose files are gone. What they showed can still be asked for.

@@ -111,7 +111,7 @@ def test_what_is_stale_is_told_to_programs_too(folder: Path, tmp_path: Path) -> 
 
 def test_options_that_make_no_sense_together(run: Run, folder: Path, tmp_path: Path) -> None:
     assert run("list", "--stale", "--problems", "--library", tmp_path).code == 2
-    assert run("index", folder, "--dry-run", "--ray", "auto", "--library", tmp_path).code == 2
+    assert run("index", folder, "--dry-run", "--ray", "auto", "--workers", 2, "--library", tmp_path).code == 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,13 +14,16 @@ from typing import Any
 import pytest
 
 from tests.index.cluster import films, nodes
+from vagent import Library
 from vagent.cli import main
-from vagent.errors import EngineUnavailable
+from vagent.errors import EngineUnavailable, SettingsError, SourceError
 from vagent.index.batch.leases import Holder
 from vagent.index.batch.listeners import Listeners
 from vagent.index.batch.standing import Standing
 from vagent.index.cluster.adding import add_by_cluster
 from vagent.index.cluster.fleet import Fleet
+from vagent.index.cluster.foreseeing import foresee
+from vagent.index.library import VideoLibrary
 from vagent.index.store import Store
 from vagent.index.video.pipeline import Report
 
@@ -182,16 +186,93 @@ def test_a_program_that_is_in_a_cluster_stays_there(cluster: Any, tmp_path: Path
         ray.shutdown()
 
 
-def test_the_command_line_indexes_by_a_cluster(
-    cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_what_a_run_would_cost_is_told_by_what_the_nodes_took(cluster: Any, tmp_path: Path) -> None:
+    near, far = tmp_path / "near", (tmp_path / "far").as_uri()
+    films.film(near / "one.mkv", 50, 6)
+    films.film(tmp_path / "far" / "two.mkv", 90, 6)
+    with closing(VideoLibrary(films.settings(tmp_path / "library"))) as library:
+        (found,) = library.estimate([near, far], ray=cluster.address)
+        assert (found.files, found.nodes, found.workers, found.error) == (2, 1, 1, None)
+        assert {Path(video.path).name: video.status for video in found.videos} == {"one.mkv": "new", "two.mkv": "new"}
+        assert found.measured > 0
+        assert found.learnt == 0
+        assert found.seconds is not None
+        assert found.seconds > 0.3 * 6, "as long at least as the engine takes over the pictures of one film"
+        assert "1 film behind a URL was not opened" in "; ".join(found.notices)
+        assert library.videos() == []
+
+        assert films.statuses(library.add([near, far], ray=cluster.address)) == {
+            "one.mkv": "indexed",
+            "two.mkv": "indexed",
+        }
+        films.film(tmp_path / "far" / "three.mkv", 130, 6)
+        (again,) = library.estimate([near, far], ray=cluster.address)
+        assert (again.unchanged, [Path(video.path).name for video in again.videos]) == (2, ["three.mkv"])
+        assert again.learnt == pytest.approx(12, abs=1), "what the nodes took has come along"
+        assert again.measured == 0, "nothing is fetched to be measured"
+        assert again.seconds is not None
+        assert again.seconds > 0.3 * 6
+        with pytest.raises(SettingsError, match="no number of workers"):
+            library.estimate(near, workers=2, ray=cluster.address)
+
+
+def test_a_preset_that_fits_on_no_node_is_told_beside_the_others(cluster: Any, tmp_path: Path) -> None:
+    films.film(tmp_path / "films" / "one.mkv", 50, 2)
+    large = films.settings(tmp_path, cluster={"cpus": 64})
+    with Store(tmp_path / "library") as store:
+        given = [films.settings(tmp_path / "library"), large]
+        found = foresee(store, given, [(tmp_path / "films").as_uri()], address=cluster.address)
+        assert (found[0].error, found[0].seconds) == (None, None), "nothing tells how long it takes"
+        assert "64 cores" in str(found[1].error)
+        with pytest.raises(EngineUnavailable, match="64 cores"):
+            foresee(store, [large], [tmp_path / "films"], address=cluster.address)
+
+
+def test_what_comes_into_a_watched_folder_goes_to_the_cluster(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    films.film(tmp_path / "films" / "one.mkv", 60, 4)
+    folder, stop, told = tmp_path / "films", threading.Event(), []
+    films.film(folder / "one.mkv", 60, 4)
+    small(monkeypatch)
+    monkeypatch.setenv("VAGENT_SYNC_QUIET", "0.2")
+
+    def on_report(report: Report) -> None:
+        told.append(report)
+        if len(told) == 1:
+            films.film(folder / "two.mkv", 90, 4)
+        if len(told) == 2 or report.status != "indexed":
+            stop.set()
+
+    with Library(tmp_path / "library") as library:
+        library.watch(folder, ray=cluster.address, stop=stop, report=on_report)
+        assert films.statuses(told) == {"one.mkv": "indexed", "two.mkv": "indexed"}
+        with pytest.raises(SourceError, match="only folders can be watched"):
+            library.watch(folder.as_uri(), ray=True)
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tasks that read with the engine of these tests."""
     for name in ("SPEECH", "SOUNDS", "OBJECTS", "VISUAL"):
         monkeypatch.setenv(f"VAGENT_ENGINES_{name}", "off")
     monkeypatch.setenv("VAGENT_ENGINES_TEXT", "patient")
     monkeypatch.setenv("VAGENT_CLUSTER_CPUS", "1")
+    monkeypatch.setenv("VAGENT_INDEX_SETTLE", "0")
+
+
+def test_the_command_line_indexes_by_a_cluster(
+    cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films.film(tmp_path / "films" / "one.mkv", 60, 4)
+    small(monkeypatch)
     library, url = str(tmp_path / "library"), (tmp_path / "films").as_uri()
     command = ["index", url, "--ray", cluster.address, "--library", library, "--json"]
+    foretold = ["index", str(tmp_path / "films"), *command[2:6], "--preset", "standard", "--dry-run"]
+    assert run(monkeypatch, *foretold) == 0
+    printed = capfd.readouterr().out
+    assert "standard: 1 file, 1 new" in printed
+    assert "Time: 1 film at a time on 1 node, from " in printed
+    assert "stretches of these files." in printed
+    assert "The nodes are taken to be alike, and to have nothing else to do." in printed
     assert run(monkeypatch, *command) == 0
     (line,) = capfd.readouterr().out.splitlines()
     told = json.loads(line)
@@ -199,7 +280,7 @@ def test_the_command_line_indexes_by_a_cluster(
     assert run(monkeypatch, "show", f"{url}/one.mkv", "--library", library) == 0
     assert "one.mkv" in capfd.readouterr().out
     assert run(monkeypatch, *command[:2], "--ray", "--workers", "2") == 2
-    assert "neither with --watch nor with --workers" in capfd.readouterr().err
+    assert "it does not go with --ray" in capfd.readouterr().err
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

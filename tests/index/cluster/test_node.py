@@ -14,7 +14,7 @@ from tests.index.cluster import films
 from vagent.index.batch.leases import Holder
 from vagent.index.cluster.entries import Entry, film_at, film_of
 from vagent.index.cluster.keeper import Keeper
-from vagent.index.cluster.messages import Block, Broken, Delivered, Errand, Film, Said
+from vagent.index.cluster.messages import Block, Broken, Delivered, Errand, Film, Said, Spent
 from vagent.index.cluster.node import identify, work
 from vagent.index.sources.urls import remote_videos
 from vagent.index.store import Store
@@ -76,6 +76,8 @@ class Desk:
                 if stop_after is not None and delivered >= stop_after:
                     messages.close()  # type: ignore[attr-defined]
                     return None
+            if isinstance(said, Spent):
+                keeper.note(self.entry, said)
             if isinstance(said, Report | Broken):
                 assert isinstance(said, Report), said
                 return said
@@ -90,6 +92,11 @@ def test_what_arrives_is_what_a_run_on_one_machine_writes(one: tuple[Path, dict[
     assert (report.path, report.status, report.counts) == (str(file), "indexed", {"subtitle": 2, "screen_text": 20})
     assert report.video is not None
     assert films.contents(desk.library) == expected
+    with Store(desk.library) as store:
+        costs = {one.stage: one for one in store.actuals()}
+        assert {one.video for one in costs.values()} == {report.video.id}
+        assert costs["text"].wall > 0.1 * films.SECONDS * 0.9, "as long as the engine takes over its pictures"
+        assert costs["scan"].media_seconds == pytest.approx(films.SECONDS, abs=1)
     assert sum(isinstance(said, Delivered) for said in desk.said) > 2
     assert any(isinstance(said, Progress) and said.stage == "scan" for said in desk.said)
     assert list((tmp_path / "scratch").glob("*/*")) == []
