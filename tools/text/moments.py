@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from vagent.tools.text import Box
 
-_STEP = 0.06  # seconds between the signatures kept
-_MOST = 4000  # signatures kept, at most: a few minutes
+_STEP = 0.03  # seconds between the signatures kept
+_MOST = 4000  # signatures kept, at most: two minutes and more
 _VISIBLE = 3.0  # mean grey-level change below which nothing can be told
-_CLEARLY = 0.6  # the change must be so much nearer to one side to count
+_BEYOND = 0.5  # a picture counts as lying at most so far outside of the two that it is compared with
+_CLEAR = 0.95  # part of what differs that a step has to explain to be looked for behind another step
 
 
 class Moments:
@@ -42,22 +43,39 @@ class Moments:
             return self._kept[0][0] if self._kept else None
 
     def changed(self, box: Box, after: float, until: float) -> float:
-        """The time in (after, until], in seconds, from which on the picture within ``box`` looks as it does at
-        ``until`` and no longer as it did at ``after``; ``until`` where that cannot be told.
+        """The time in (after, until], in seconds, from which on the picture within ``box`` looks more like it does at
+        ``until`` than like it did at ``after``; ``until`` where that cannot be told.
+
+        A cut may lie before: of several steps it is the last clear one.
         """
         with self._lock:
             kept = [(t, s) for t, s in self._kept if after - _STEP <= t <= until + 1e-6]
         if len(kept) < 3 or kept[0][0] > after + _STEP:
             return until
-        cuts = np.stack([_cut(s, box) for _, s in kept]).astype(np.float32)
-        to_first = np.abs(cuts - cuts[0]).mean(axis=(1, 2))
-        to_last = np.abs(cuts - cuts[-1]).mean(axis=(1, 2))
-        if to_first[-1] < _VISIBLE:
-            return until
-        as_at_end = to_last < _CLEARLY * to_first
-        later = np.flatnonzero(~as_at_end)
-        first = int(later[-1]) + 1 if len(later) else 0
-        return min(until, kept[first][0]) if 0 < first < len(kept) and kept[first][0] > after else until
+        cuts = np.stack([_cut(s, box).ravel() for _, s in kept]).astype(np.float32)
+        found, _ = _step(cuts)
+        while found:
+            more, clear = _step(cuts[found:])
+            if not more or clear < _CLEAR:
+                return min(until, kept[found][0])
+            found += more
+        return until
+
+
+def _step(pictures: NDArray[np.float32]) -> tuple[int, float]:
+    """Where the first picture turns into the last at once, as far as that can be said (0: not at all), and how much of
+    the differences that explains.
+
+    Each picture is placed on the line from the first to the last, and the step is where it fits best (least squares):
+    what moves behind a text adds little along that line.
+    """
+    change = pictures[0] - pictures[-1]
+    if len(pictures) < 3 or np.abs(change).mean() < _VISIBLE:
+        return 0, 0.0
+    places = np.clip((pictures - pictures[-1]) @ change / (change @ change), -_BEYOND, 1 + _BEYOND)
+    errors = np.cumsum((places - 1) ** 2)[:-1] + np.cumsum(places[::-1] ** 2)[::-1][1:]
+    best = int(np.argmin(errors))
+    return best + 1, 1.0 - float(errors[best]) / float(((places - places.mean()) ** 2).sum())
 
 
 def _cut(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
