@@ -66,7 +66,7 @@ class MediaSettings(_Section):
     """How a file is decoded and which pictures are kept."""
 
     sample_fps: Annotated[float, Field(gt=0, le=60)]
-    decode: Literal["all", "reference"]
+    decode: Literal["all", "adaptive", "reference"]
     hwaccel: Literal["off", "auto", "cuda", "videotoolbox", "d3d11va", "vaapi", "qsv"]
     image_width: Annotated[int, Field(ge=64)]
     picture_width: Annotated[int, Field(ge=64)]

@@ -25,6 +25,7 @@ CONTEXT = 5.0
 """Seconds of frames before a point that a new detector needs to find the same boundaries from that point on."""
 
 Cells = NDArray[np.float32]
+"""Weighted means of 18 x 32 cells of each plane, so that a sum of absolute differences is in grey levels."""
 
 _ROWS, _COLUMNS = 18, 32  # cells a plane
 _LUMA = _ROWS * _COLUMNS
@@ -37,6 +38,8 @@ _CUT_SIMILARITY = 0.9  # of the structure; motion and changes of light keep it
 _CUT_RATIO = 2.0  # times the changes around it
 _CUT_SCORE = 1.4  # ratio x (1 - similarity)
 _CUT_REACH = 0.5  # how far the changes around it are looked for, seconds; more where frames are further apart
+_UNEVEN = 1.5  # times as long as another is an interval in which frames were left out; less is how stamps are rounded
+_DOUBT = 0.75  # times these limits there may be a cut between two pictures that are no neighbours
 _MIXED, _ADDS_UP = 0.1, 0.93  # a mixture lasts so many seconds; its two changes add up to the whole
 _LONGEST_INTERVAL = 1.1  # a picture that is shown longer than this stands still, seconds
 _SHORTEST = 0.5  # of several cuts within so many seconds the largest stays
@@ -75,6 +78,7 @@ class _Picture:
     time: float
     cells: Cells
     change: float  # from the picture before
+    interval: float  # since the frame before, seconds
     reach: float  # how far away comparable changes are looked for, seconds
     blank: bool
     cut: bool | None = None  # None: not looked at yet
@@ -118,10 +122,11 @@ class ShotDetector:
             return []
         interval = min(time - self._newest, _LONGEST_INTERVAL)
         self._newest = time
-        cells = _cells(signature)
-        change = _difference(self._pictures[-1].cells, cells) if self._pictures else 0.0
+        looks = cells(signature)
+        change = change_between(self._pictures[-1].cells, looks) if self._pictures else 0.0
         if not self._pictures or change >= _REPEATED:
-            self._pictures.append(_Picture(time, cells, change, max(_CUT_REACH, 2.2 * interval), _is_blank(cells)))
+            reach = max(_CUT_REACH, 2.2 * interval)
+            self._pictures.append(_Picture(time, looks, change, interval, reach, _is_blank(looks)))
             self._times.append(time)
         found = self._settle(time)
         self._forget()
@@ -163,7 +168,7 @@ class ShotDetector:
         if blank is None or blank.told or blank.before is None:
             return []
         length = min(now - max(_LAG, blank.first.reach), self._newest) - blank.first.time
-        change = _difference(blank.before, blank.first.cells)
+        change = change_between(blank.before, blank.first.cells)
         if length < _LONG_BLANK or change < _CUT_CHANGE:
             return []
         blank.told = True
@@ -183,7 +188,7 @@ class ShotDetector:
         if picture.blank or before.blank:
             return False
         near = [
-            self._pictures[i].change
+            self._pictures[i].change * _share(picture.interval, self._pictures[i].interval)
             for i in range(max(1, index - 2), min(index + 3, len(self._pictures)))
             if i != index and abs(self._times[i] - picture.time) <= picture.reach and not self._is_one_step(i, index)
         ]
@@ -197,7 +202,7 @@ class ShotDetector:
         if second - first > 1 or self._times[second] - self._times[first] > _MIXED:
             return False
         both = self._pictures[first].change + self._pictures[second].change
-        return _difference(self._pictures[first - 1].cells, self._pictures[second].cells) > _ADDS_UP * both
+        return change_between(self._pictures[first - 1].cells, self._pictures[second].cells) > _ADDS_UP * both
 
     def _flashes(self, index: int) -> bool:
         """Whether what was there before comes back, or what comes now was there a moment ago."""
@@ -206,8 +211,8 @@ class ShotDetector:
         later = self._pictures[index + 1 : bisect_right(self._times, picture.time + _FLASH)]
         first = max(0, bisect_right(self._times, picture.time - _FLASH) - 1)
         earlier = self._pictures[first : index - 1]
-        return any(_difference(before.cells, p.cells) < limit for p in later) or any(
-            _difference(picture.cells, p.cells) < limit for p in earlier
+        return any(change_between(before.cells, p.cells) < limit for p in later) or any(
+            change_between(picture.cells, p.cells) < limit for p in earlier
         )
 
     def _is_largest(self, index: int) -> bool:
@@ -223,7 +228,7 @@ class ShotDetector:
         after = self._shown(picture.time + _FLASH).cells
         if blank.before is None and length < _LONG_BLANK:
             return []
-        change = _difference(self._pictures[index - 1].cells, after)
+        change = change_between(self._pictures[index - 1].cells, after)
         if not blank.told and change < _CUT_CHANGE:
             return []
         if picture.time < self._faded + _SHORTEST:
@@ -237,7 +242,7 @@ class ShotDetector:
         time = self._times[index]
         if index and int(time / _STEP) != int(self._times[index - 1] / _STEP):
             before, after = self._shown(time - _HALF), self._shown(time + _HALF)
-            self._pictures[index].twin = _difference(before.cells, after.cells)
+            self._pictures[index].twin = change_between(before.cells, after.cells)
 
     def _dissolve(self, index: int) -> list[Boundary]:
         picture = self._pictures[index]
@@ -272,8 +277,30 @@ class ShotDetector:
         self._compared -= old
 
 
-def _cells(signature: NDArray[np.uint8]) -> Cells:
-    """Weighted means of 18 x 32 cells a plane, so that a sum of absolute differences is in grey levels."""
+def may_part(one: Cells, other: Cells, flow: float) -> bool:
+    """Whether there may be a boundary among the pictures between two, which nobody has seen.
+
+    Args:
+        flow: mean change from picture to picture just before ``one``, grey levels.
+    """
+    change = change_between(one, other)
+    if change < _DOUBT * _CUT_CHANGE:
+        return False
+    if _is_blank(one) != _is_blank(other):
+        return True
+    # What follows may stand still, so that the changes around are half of those before.
+    ratio, difference = change / (flow / 2 + 1.0), 1 - _similarity(one, other)
+    return (
+        difference > 1 - _CUT_SIMILARITY and ratio >= _DOUBT * _CUT_RATIO and ratio * difference >= _DOUBT * _CUT_SCORE
+    )
+
+
+def cells(signature: NDArray[np.uint8]) -> Cells:
+    """What is compared of a picture.
+
+    Args:
+        signature: uint8, 3 x h x w.
+    """
     import cv2
 
     _, height, width = signature.shape
@@ -284,9 +311,14 @@ def _cells(signature: NDArray[np.uint8]) -> Cells:
     return np.concatenate(planes, axis=None) * _WEIGHTS
 
 
-def _difference(one: Cells, other: Cells) -> float:
-    """Mean difference in grey levels, colour counted double."""
+def change_between(one: Cells, other: Cells) -> float:
+    """Mean difference of two pictures in grey levels, colour counted double."""
     return float(np.abs(one - other).sum())
+
+
+def _share(interval: float, other: float) -> float:
+    """How much of a change over ``other`` seconds comes in ``interval`` of them, where frames were left out."""
+    return interval / other if other > _UNEVEN * interval else 1.0
 
 
 def _similarity(one: Cells, other: Cells) -> float:
@@ -305,7 +337,7 @@ def _similarity(one: Cells, other: Cells) -> float:
 
 
 def _is_same(one: Cells, other: Cells) -> bool:
-    return _difference(one, other) < _CUT_CHANGE or _similarity(one, other) > _DISSOLVE_SIMILARITY
+    return change_between(one, other) < _CUT_CHANGE or _similarity(one, other) > _DISSOLVE_SIMILARITY
 
 
 def _is_blank(cells: Cells) -> bool:

@@ -117,8 +117,8 @@ class Job:
 
     @property
     def decoding(self) -> tuple[object, ...]:
-        """What every stage that sees frames depends on."""
-        return (self.settings.media.decode,)
+        """What every stage that sees frames depends on; with ``adaptive`` they find what they find with ``all``."""
+        return ("reference" if self.settings.media.decode == "reference" else "all",)
 
     @property
     def sampling(self) -> tuple[object, ...]:

@@ -43,8 +43,8 @@ def everything(path: Path, settings: configs.Settings, start: float = 0.0) -> li
 
 
 def shrunk(settings: configs.Settings) -> configs.Settings:
-    """Small images: these tests look at times."""
-    return settings.model_copy(update={"media": settings.media.model_copy(update={"image_width": 64})})
+    """Small images, and all of them: these tests look at times."""
+    return settings.model_copy(update={"media": settings.media.model_copy(update={"image_width": 64, "decode": "all"})})
 
 
 @pytest.mark.parametrize("name", PICTURES)

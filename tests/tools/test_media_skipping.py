@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media_files import write_video
+from tests.flowing_films import ONE_REFERENCE, SEVERAL, decoding, film, frames
 from vagent import configs
-from vagent.tools.media import Frame, Gap, skipping
+from vagent.tools.media import Frame, Gap, stretches
 from vagent.tools.media.frames import Pictures
 from vagent.tools.media.h264 import Headers, Picture
 from vagent.tools.media.probe import pick, probe
 from vagent.tools.media.reader import read
-from vagent.tools.media.skipping import Skipper, independent
+from vagent.tools.media.skipping import Skipper
+from vagent.tools.media.stretches import independent
 
-ONE_REFERENCE = {"preset": "veryfast", "crf": "26"}  # a P picture is predicted from one other, no B picture
 _KINDS = {1: "I", 2: "P", 3: "B"}  # as FFmpeg counts them
-SEVERAL = {"preset": "medium", "crf": "30", "refs": "3"}  # from three, B pictures among them
-
-
-def film(path: Path, options: Mapping[str, str], *, count: int = 72, cut: int | None = None, **given: Any) -> Path:
-    """Something that moves under grain; from picture ``cut`` on, something else."""
-    random = np.random.default_rng(1)
-    grounds = [random.integers(40, 200, (12, 50, 3)).repeat(8, 0).repeat(8, 1) for _ in range(2)]
-    grain = [random.normal(0, 6, (96, 160, 1)) for _ in range(5)]
-
-    def picture(number: int) -> np.ndarray:
-        ground = grounds[cut is not None and number >= cut]
-        return np.clip(ground[:, number : number + 160] + grain[number % 5], 0, 255).astype(np.uint8)
-
-    return write_video(path, picture, count=count, fps=24, b_frames=3, options=options, **({"gop": 36} | given))
 
 
 def kept(path: Path, settings: configs.Settings, start: float = 0.0) -> list[Frame]:
     """What the pass gives that leaves pictures out."""
-    media = settings.media.model_copy(update={"decode": "reference", "sample_fps": 60.0})
-    info = probe(path)
-    items = read(info, settings.model_copy(update={"media": media}), video=pick(info, "video"), audio=None, start=start)
-    return [item for item in items if isinstance(item, Frame)]
+    return frames(path, settings, "reference", start)
 
 
 def whole(path: Path, skip: str) -> dict[float, Any]:
@@ -81,7 +63,7 @@ class TestLeavingOut:
 
     def test_a_stretch_with_a_cut_is_decoded_closely(self, tmp_path, settings, suffix):
         options = ONE_REFERENCE | {"sc_threshold": "0"}
-        path = film(tmp_path / f"a.{suffix}", options, cut=50)
+        path = film(tmp_path / f"a.{suffix}", options, cuts=[50])
         late = [frame.time for frame in kept(path, settings) if frame.time >= 1.49]
         needed = [time for time in sorted(whole(path, "NONREF")) if time >= 1.49]
         assert late == pytest.approx(needed, abs=0.002)
@@ -97,7 +79,7 @@ class TestLeavingOut:
 
     def test_a_long_stretch_is_not_held(self, tmp_path, settings, suffix, monkeypatch):
         path = film(tmp_path / f"a.{suffix}", ONE_REFERENCE)
-        monkeypatch.setattr(skipping, "_PACKETS", 20)
+        monkeypatch.setattr(stretches, "_PACKETS", 20)
         assert len(kept(path, settings)) == len(whole(path, "NONREF"))
 
 
@@ -109,13 +91,14 @@ def test_what_is_damaged_is_told_as_without(tmp_path, settings, suffix):
     data[first:last] = bytes(last - first)
     path.write_bytes(data)
     info, told = probe(path), {}
-    for decode in ("all", "reference"):
-        media = settings.media.model_copy(update={"decode": decode})
-        items = read(info, settings.model_copy(update={"media": media}), video=pick(info, "video"), audio=None)
+    for decode in ("all", "adaptive", "reference"):
+        items = read(info, decoding(settings, decode), video=pick(info, "video"), audio=None)
         told[decode] = [item.span for item in items if isinstance(item, Gap)]
-    assert len(told["all"]) == len(told["reference"]) == 1
-    assert told["reference"][0].start == pytest.approx(told["all"][0].start, abs=0.2)
-    assert told["reference"][0].end == pytest.approx(told["all"][0].end, abs=0.2)
+    assert len(told["all"]) == 1
+    for decode in ("adaptive", "reference"):
+        assert len(told[decode]) == 1
+        assert told[decode][0].start == pytest.approx(told["all"][0].start, abs=0.2)
+        assert told[decode][0].end == pytest.approx(told["all"][0].end, abs=0.2)
 
 
 @pytest.mark.parametrize(

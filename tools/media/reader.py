@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from vagent.configs import Settings
 from vagent.errors import MediaError
 from vagent.tools.media import Frame, Gap, Item, MediaInfo, Track
+from vagent.tools.media.adaptive import Adaptive
 from vagent.tools.media.clock import FrameClock
+from vagent.tools.media.decoding import Decoding, References, Shown, Signature, decode
 from vagent.tools.media.frames import Pictures, jpeg, unjpeg
 from vagent.tools.media.packets import Packets
-from vagent.tools.media.skipping import Skip, Skipper
+from vagent.tools.media.skipping import Skipper
 from vagent.tools.media.sound import SoundLine, limit, seconds
+from vagent.tools.media.stretches import Stretches
 from vagent.tools.time import Span
 
 if TYPE_CHECKING:
@@ -42,9 +45,10 @@ def read(
 ) -> Iterator[Item]:
     """Everything from ``start`` on, in one pass over the file and in its order.
 
-    Every picture that decodes is a ``Frame`` with its signature. The first one at or after each multiple of
-    1/``sample_fps`` seconds is a sample and has its image: upright, square pixels, deinterlaced, at most
-    ``image_width`` wide. Sound comes in blocks of a few seconds that follow one another without a hole.
+    Every picture that is decoded (``media.decode`` says how many are) is a ``Frame`` with its signature. The first one
+    at or after each multiple of 1/``sample_fps`` seconds is a sample and has its image: upright, square pixels,
+    deinterlaced, at most ``image_width`` wide. Sound comes in blocks of a few seconds that follow one another without a
+    hole.
     A read that starts later gives the same pictures, times and samples as the tail of a full read.
 
     Args:
@@ -129,21 +133,8 @@ def _full(pictures: Pictures, time: float, frame: VideoFrame) -> Frame:
 
 def _frames(packets: Packets, stream: Any) -> Iterator[VideoFrame]:
     for packet in packets:
-        yield from _decode(stream, packet)[0]
-    yield from _decode(stream, None)[0]
-
-
-def _decode(stream: Any, packet: Any) -> tuple[Sequence[Any], bool]:
-    """Frames that come out now, and whether something broke. None as packet: the last ones."""
-    from av.error import EOFError as Ended
-    from av.error import FFmpegError
-
-    try:
-        return stream.codec_context.decode(packet), False
-    except Ended:
-        return (), False
-    except (FFmpegError, ValueError, MemoryError):
-        return (), True
+        yield from decode(stream, packet)[0]
+    yield from decode(stream, None)[0]
 
 
 class _Sight:
@@ -161,51 +152,43 @@ class _Sight:
         self._grid = -1  # number of the last multiple of 1/sample_fps that has its sample
         self._shown = start  # where the last picture ends, as far as is known
         self._pending: deque[float] = deque(maxlen=_PENDING)  # times of packets that have not given a picture
-        self._broken = 0
-        self._skips = settings.media.decode == "reference" and track.codec in _REFERENCE
-        self._level: Skip | None = None
-        context = self._stream.codec_context
-        # Cards leave out pictures that no other needs, and are not asked for more.
-        self._skipper = Skipper("" if context.is_hwaccel else context.name, context.extradata, self._base)
+        self._decoding = self._way()
         self._resumed = 0
-        if self._skips:
-            # The edges of blocks stay as they were stored: a fifth of the cost, and nothing that a small picture shows.
-            context.options = {**context.options, "skip_loop_filter": "all"}
+
+    def _way(self) -> Decoding:
+        """How much is decoded. Cards leave out pictures that no other needs, and are not asked for more."""
+        context, wanted = self._stream.codec_context, self._settings.decode
+        name = "" if context.is_hwaccel else context.name
+        if wanted == "reference" and self.track.codec in _REFERENCE:
+            return References(self._stream, Skipper(name, context.extradata, self._base))
+        if wanted == "adaptive" and name == "h264":
+            return Adaptive(self._stream, Stretches(name, context.extradata, self._base), self._base, self._sign)
+        return Decoding(self._stream)
+
+    def _sign(self, frame: VideoFrame) -> Signature | None:
+        try:
+            return self._pictures.signature(frame)
+        except MediaError:
+            return None
 
     def feed(self, packet: Any) -> Iterator[Item]:
-        if not self._skips:
-            yield from self._decode(packet)
-            return
         resumed = len(self._packets.resumed[self.track.index])
         if resumed != self._resumed:
             self._resumed = resumed  # damage is told of before more of it may come
-            yield from self._decode_as(self._skipper.release())
-        yield from self._decode_as(self._skipper.offer(packet))
+            yield from self._take(self._decoding.release())
+        time = self._packets.seconds(packet.pts, packet)
+        if time is not None:
+            self._pending.append(time)
+        yield from self._take(self._decoding.feed(packet))
 
     def finish(self) -> Iterator[Item]:
-        if self._skips:
-            yield from self._decode_as(self._skipper.finish())
-        yield from self._take(None)
+        yield from self._take(self._decoding.finish())
         end = self._packets.ends.get(self.track.index, 0.0)
         yield from self._gap(end, "the last pictures do not decode")
         yield from _missing_end(self._packets, self.track, max(self._shown, end, self._start))
 
-    def _decode_as(self, packets: Iterable[tuple[Any, Skip]]) -> Iterator[Item]:
-        for packet, level in packets:
-            if level != self._level:
-                self._stream.codec_context.skip_frame = self._level = level
-            yield from self._decode(packet)
-
-    def _decode(self, packet: Any) -> Iterator[Item]:
-        time = self._packets.seconds(packet.pts, packet)
-        if time is not None:
-            self._pending.append(time)
-        yield from self._take(packet)
-
-    def _take(self, packet: Any) -> Iterator[Item]:
-        frames, broke = _decode(self._stream, packet)
-        self._broken += broke
-        for frame in frames:
+    def _take(self, shown: Iterable[Shown]) -> Iterator[Item]:
+        for frame, signature in shown:
             time = self._clock.time(frame, self._base)
             if self._waits(frame, time):
                 continue
@@ -218,14 +201,14 @@ class _Sight:
             yield from self._gap(time, "pictures do not decode")
             try:
                 image = self._pictures.image(frame, self._settings.image_width) if sample else None
-                signature = self._pictures.signature(frame)
+                signature = self._pictures.signature(frame) if signature is None else signature
             except MediaError:
-                self._broken += 1
+                self._decoding.broken += 1
                 continue
             lasts = frame.duration * self._base if frame.duration else 0.0
             yield Frame(time, signature, image, frame.key_frame, lasts or None)
             self._shown = time + min(lasts, _GAP)
-            self._broken = 0
+            self._decoding.broken = 0
 
     def _skipped(self, time: float) -> bool:
         """Whether bytes that gave nothing lie between the last picture and ``time``."""
@@ -247,7 +230,7 @@ class _Sight:
             lost += self._shown + _EDGE < self._pending.popleft() < time - _EDGE
         if time - self._shown <= _GAP:
             return
-        if self._broken or self._skipped(time) or lost > (_LEFT_OUT if self._skips else 0):
+        if self._decoding.broken or self._skipped(time) or lost > (_LEFT_OUT if self._decoding.leaves_out else 0):
             yield Gap(Span(self._shown, time), reason)
             self._shown = time
 
@@ -276,7 +259,7 @@ class _Hearing:
         yield from _missing_end(self._packets, self.track, max(self._line.heard, end))
 
     def _take(self, packet: Any) -> Iterator[Item]:
-        frames, broke = _decode(self._stream, packet)
+        frames, broke = decode(self._stream, packet)
         self._broken += broke
         for frame in frames:
             self._line.hole = None

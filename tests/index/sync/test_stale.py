@@ -19,7 +19,7 @@ from vagent.errors import EngineUnavailable
 from vagent.index.library import VideoLibrary
 from vagent.index.store import Store
 from vagent.index.sync.stale import Standing, remembered, standings
-from vagent.tools.media import reader
+from vagent.tools.media import decoding, reader
 from vagent.tools.media.probe import pick, probe
 
 SCENES = scenes(3, 5)
@@ -210,7 +210,7 @@ def test_nothing_is_decoded_and_nothing_is_written(film: Path, tmp_path: Path, m
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a look at what is stale decodes nothing")
 
-    monkeypatch.setattr(reader, "_decode", refuse)
+    monkeypatch.setattr(decoding, "decode", refuse)
     changes = sum(1 for _ in opened.store._handle().connection.iterdump())
     (found,) = standings(opened.store, opened.engines, opened.videos())
     assert found.due

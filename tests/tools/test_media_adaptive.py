@@ -1,0 +1,123 @@
+"""Leaving out pictures only where nothing happens: what remains, and the cuts, against a pass over all pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.flowing_films import ONE_REFERENCE, SEVERAL, film, frames
+from vagent import configs
+from vagent.tools.media import Frame, stretches
+from vagent.tools.media.adaptive import Adaptive
+from vagent.tools.shots import Boundary, ShotDetector
+
+UNMARKED = {"sc_threshold": "0"}  # the encoder begins no stretch at a cut
+
+
+def boundaries(found: Sequence[Frame]) -> list[Boundary]:
+    detector = ShotDetector()
+    told = [boundary for frame in found for boundary in detector.feed(frame.time, frame.signature)]
+    return told + detector.finish(found[-1].time + 1)
+
+
+def agree(found: Sequence[Frame], every: Sequence[Frame]) -> None:
+    """Each picture is one of all, to the last bit, and they are in order."""
+    by_time = {frame.time: frame for frame in every}
+    assert [frame.time for frame in found] == sorted({frame.time for frame in found})
+    assert all(np.array_equal(frame.signature, by_time[frame.time].signature) for frame in found)
+    assert all(np.array_equal(frame.image, by_time[frame.time].image) for frame in found)
+    assert found[0].time == every[0].time
+    assert found[-1].time == pytest.approx(every[-1].time, abs=0.2)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+class TestAdaptive:
+    @pytest.mark.parametrize(("options", "part"), [(ONE_REFERENCE, 0.45), (SEVERAL, 0.65)])
+    def test_what_flows_is_left_out(self, tmp_path, settings, suffix, options, part):
+        path = film(tmp_path / f"a.{suffix}", options)
+        found, every = frames(path, settings, "adaptive"), frames(path, settings, "all")
+        assert len(every) == 72
+        assert len(found) < part * 72
+        agree(found, every)
+
+    @pytest.mark.parametrize("options", [ONE_REFERENCE, SEVERAL])
+    def test_all_around_a_cut_is_decoded(self, tmp_path, settings, suffix, options):
+        path = film(tmp_path / f"a.{suffix}", options | UNMARKED, cuts=[59], gop=72)
+        found, every = frames(path, settings, "adaptive"), frames(path, settings, "all")
+        agree(found, every)
+        late = [frame.time for frame in every[57:]]
+        assert [frame.time for frame in found][-len(late) :] == late
+        assert len(found) < 0.8 * 72
+        assert [b.time for b in boundaries(found)] == [every[59].time]
+
+    @pytest.mark.parametrize("start", [0.7, 1.5, 2.4])
+    def test_a_later_start_gives_the_tail(self, tmp_path, settings, suffix, start):
+        path = film(tmp_path / f"a.{suffix}", ONE_REFERENCE | UNMARKED, cuts=[50])
+        full = [frame for frame in frames(path, settings, "adaptive") if frame.time >= start - 1e-6]
+        late = frames(path, settings, "adaptive", start)
+        assert [frame.time for frame in late] == [frame.time for frame in full]
+        agree(late, full)
+
+
+@pytest.mark.parametrize("options", [ONE_REFERENCE, SEVERAL])
+@pytest.mark.parametrize("gop", [12, 240])
+@pytest.mark.parametrize("cores", [1, 4])  # with threads, pictures come out when those of the next stretch have gone in
+def test_cuts_lie_where_a_pass_over_all_finds_them(tmp_path, settings, options, gop, cores):
+    cuts = [15, 43, 70, 71 + 24, 141, 167, 200]
+    path = film(tmp_path / "a.mp4", options | UNMARKED, count=240, cuts=cuts, gop=gop)
+    settings = settings.model_copy(update={"cores": cores})
+    found, every = frames(path, settings, "adaptive"), frames(path, settings, "all")
+    agree(found, every)
+    assert boundaries(found) == boundaries(every)
+    assert [b.time for b in boundaries(found)] == [every[cut].time for cut in cuts]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"fps": 8}, "a.mp4"),  # pictures would lie too far apart
+        ({"b_frames": 0}, "a.mp4"),
+        ({"interlaced": True}, "a.mp4"),
+        ({"codec": "mpeg4"}, "a.mkv"),
+    ],
+)
+def test_what_cannot_be_spared_is_decoded(tmp_path, settings, given, name):
+    options = {} if "codec" in given else ONE_REFERENCE
+    path = film(tmp_path / name, options, **given)
+    found, every = frames(path, settings, "adaptive"), frames(path, settings, "all")
+    assert len(found) == len(every) == 72
+    agree(found, every)
+
+
+def test_a_long_stretch_is_not_held(tmp_path, settings, monkeypatch):
+    path = film(tmp_path / "a.mp4", ONE_REFERENCE)
+    monkeypatch.setattr(stretches, "_PACKETS", 20)
+    assert len(frames(path, settings, "adaptive")) == 72
+
+
+def test_a_broken_stretch_is_decoded_twice_at_most(tmp_path, settings, monkeypatch):
+    """What is missing because it broke looks like what was left out, whatever is done."""
+    path = film(tmp_path / "a.mp4", SEVERAL | UNMARKED, count=120, cuts=[60], gop=120)
+    data = bytearray(path.read_bytes())
+    random = np.random.default_rng(3)
+    for place in random.integers(len(data) // 4, len(data) * 3 // 4, 30):
+        data[place] ^= 0x55
+    path.write_bytes(data)
+    again = []
+    decode_again = Adaptive._decode_again
+    monkeypatch.setattr(Adaptive, "_decode_again", lambda self, plan: (again.append(1), decode_again(self, plan)))
+    found, every = frames(path, settings, "adaptive"), frames(path, settings, "all")
+    assert len(again) <= 1
+    assert 0 < len(found) <= len(every)
+    assert [frame.time for frame in found] == sorted({frame.time for frame in found})
+
+
+def test_it_is_what_the_presets_do(tmp_path: Path) -> None:
+    assert {p: configs.load({"preset": p}, env={}).media.decode for p in ("quick", "standard", "deep")} == {
+        "quick": "reference",
+        "standard": "adaptive",
+        "deep": "adaptive",
+    }
