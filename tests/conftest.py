@@ -21,9 +21,11 @@ from vagent import configs
 ROOT = Path(__file__).parent.parent
 
 # New examples are looked for at the desk; a check of somebody's change must not fail by the luck of the draw.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# No example is timed: the machine may have other things to do.
+_UNHURRIED: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("desk", **_UNHURRIED)
+hypothesis.settings.register_profile("ci", **_UNHURRIED, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
 class _Imported:

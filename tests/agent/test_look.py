@@ -160,10 +160,10 @@ def test_a_look_ends_with_the_time_of_the_question(index: MemoryIndex) -> None:
                 time.sleep(0.01)
             raise EngineFailed("the time for the answer was over")
 
-    index.settings = load({"agent": {"seconds": 1.0}}, env={})
+    index.settings = load({"agent": {"seconds": 3.0}}, env={})
     given = ask(index, "What colour is the car?", videos=[1], videollm=Slow("red"))
     assert not given.answered
-    assert "The time limit of 1 seconds was reached." in given.text
+    assert "The time limit of 3 seconds was reached." in given.text
     assert "Nothing could be looked at" not in given.text
     assert sum(step.action == "look" for step in given.steps) == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -33,19 +32,20 @@ def test_the_nearest_deadline_holds() -> None:
 
 
 def test_a_server_is_not_waited_for_longer(server: OpenAIServer) -> None:
-    begun = threading.Event()
+    begun, over = threading.Event(), threading.Event()
 
     def slow(request: Request) -> str:
         begun.set()
-        time.sleep(1.5)
+        over.wait(60)
         return "late"
 
     server.say = slow
     given = {"endpoint": server.url, "timeout": 60.0, "model": "looker-1"}
     engine = OpenAIVideoLLM(configs.load({"videollm": given}, env={}))
     try:
-        with pytest.raises(EngineFailed, match=r"no complete answer within 0\.[0-9]+ s"), deadline.within(0.5):
+        with pytest.raises(EngineFailed, match=r"no complete answer within [12]\.?[0-9]* s"), deadline.within(2.0):
             engine.answer([], "one two three")
+        over.set()
         assert begun.is_set()
         server.say = lambda request: "in time"
         assert engine.answer([], "one two three") == "in time"

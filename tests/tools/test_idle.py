@@ -136,9 +136,13 @@ class TestAlarm:
     def test_it_can_be_stopped(self) -> None:
         rung = threading.Semaphore(0)
         alarm = Alarm(rung.release)
-        alarm.set(0.2)
+        before = alarms()
+        alarm.set(3600)
+        (waiting,) = alarms() - before
         alarm.stop()
-        assert not rung.acquire(timeout=0.4)
+        waiting.join(60)
+        assert not waiting.is_alive()
+        assert not rung.acquire(blocking=False)
 
 
 def alarms() -> set[threading.Thread]:

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -394,7 +395,7 @@ class TestStatus:
     ) -> None:
         begin = time.monotonic()
         state = weights.status(need("qwen3.5-0.8b"), settings_with(**given))
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < 60
         assert state.reason == "qwen3.5-0.8b (1.8 GB) is not on this machine, and 127.0.0.1 cannot be reached"
         assert "VAGENT_MODELS=DIR vagent models pull qwen3.5-0.8b" in str(state.fix)
         with pytest.raises(EngineUnavailable, match=r"videollm engine transformers cannot run here: qwen3\.5-0\.8b"):
@@ -501,12 +502,15 @@ class TestReach:
         assert hub._first_hop() == first
 
     def test_a_name_that_takes_long_to_look_up_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        known = threading.Event()
+        late: list[bool] = []
+
         def slow(*_: Any, **__: Any) -> None:
-            time.sleep(3)
+            late.append(not known.wait(60))
             raise OSError
 
         monkeypatch.setattr(hub.socket, "create_connection", slow)
         monkeypatch.setattr(hub, "_PROBE", 0.2)
-        begin = time.monotonic()
         assert hub._connects("slow.example", 443) is False
-        assert time.monotonic() - begin < 2.5
+        assert late == [], "nobody waited for it"
+        known.set()

@@ -335,7 +335,7 @@ class TestWrongAnswers:
         begin = time.monotonic()
         with pytest.raises(EngineUnavailable, match=r"127\.0\.0\.1 cannot be reached; where it can be reached run"):
             fetch(NAME, settings)
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < 60
 
     @pytest.mark.parametrize("answer", [b"<html>log in to the hotel's network</html>", b"[]", b'{"sha": "../.."}'])
     def test_answers_that_make_no_sense_are_told(

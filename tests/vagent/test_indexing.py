@@ -37,6 +37,13 @@ class Terminal:
     def isatty(self) -> bool:
         return True
 
+    def waits_for(self, text: str) -> None:
+        """Until it has been drawn, which happens ten times a second where the machine has nothing else to do."""
+        until = time.monotonic() + 60
+        while text not in self.text and time.monotonic() < until:
+            time.sleep(0.02)
+        assert text in self.text
+
 
 @pytest.fixture
 def folder(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -162,7 +169,7 @@ def test_on_a_terminal_a_single_video_has_a_bar_with_the_time_left(monkeypatch: 
     with _board.board() as told:
         assert told is not None
         told(Standing(1, 0, 25.0, 100.0, 60.0, (Progress("/films/a.mp4", "scan", 25.0, 100.0),)))
-        time.sleep(0.2)
+        terminal.waits_for("00:00:25")
     assert "watching and listening" in terminal.text
     assert "00:00:25  about 00:01:00 left" in terminal.text
     assert "videos" not in terminal.text
@@ -178,9 +185,9 @@ def test_on_a_terminal_there_is_a_bar_for_all_and_a_line_for_each(monkeypatch: p
         assert told is not None
         told(standing(5.0, one, left=60.0))
         told(standing(9.0, one, two, left=60.0))
-        time.sleep(0.2)  # it is drawn ten times a second
+        terminal.waits_for("0 of 3 videos")
         told(standing(120.0, two, finished=2, left=30.0))
-        time.sleep(0.2)
+        terminal.waits_for("2 of 3 videos")
     for shown in ("0 of 3 videos", "2 of 3 videos", "about 00:00:30 left", "a.mp4", "b.mp4", "describing clips"):
         assert shown in terminal.text
 

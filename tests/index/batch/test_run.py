@@ -73,9 +73,9 @@ def test_a_crash_costs_its_own_file_two_tries_and_the_others_nothing(
     assert (problem.path, problem.stage, problem.tries) == (str(films / "b.mp4"), "crash", 2)
     assert library.store.lease(fingerprint(films / "b.mp4")) is None  # what the dead worker held is free again
 
-    begun = time.monotonic()
-    assert statuses(library.add(films / "b.mp4")) == {"b.mp4": "quarantined"}  # in this process: it is left alone
-    assert time.monotonic() - begun < 10
+    (left,) = library.add(films / "b.mp4")  # in this process, which it would crash
+    assert left.status == "quarantined"
+    assert "(in quarantine)" in str(left.error)
     os.utime(films / "b.mp4", ns=(0, 10**18))
     assert statuses(library.add(films / "b.mp4", workers=1)) == {"b.mp4": "quarantined"}
     assert library.problems()[0].tries == 2  # of the file as it is now
@@ -282,17 +282,14 @@ def test_stopping_leaves_no_process_and_no_lease_and_the_next_run_goes_on(
     faulty.film(films / "b.mp4", "hang", seconds=30, mark=1)
     library = opened()
     working: set[str] = set()
-    stopped: list[float] = []
 
     def interrupt(progress: Any) -> None:
         working.add(progress.path)
         if len(working) == 2 and progress.stage == "scan":
-            stopped.append(time.monotonic())
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         library.add(films, workers=2, on_progress=interrupt)
-    assert time.monotonic() - stopped[0] < 20  # a second to stop in; a busy machine takes longer
     assert not any(library.store.lease(fingerprint(path)) for path in films.iterdir())
     assert library.problems() == []
     without = opened(engines={"text": "off"})
@@ -305,7 +302,7 @@ def test_a_worker_goes_when_its_batch_is_gone(films: Path, opened: Callable[...,
     worker.hear()
     assert worker.holder is None
     worker.pipe.close()
-    assert worker.process.wait(10) == 1
+    assert worker.process.wait(60) == 1
     worker.wait()
 
 

@@ -314,7 +314,7 @@ def test_a_server_that_goes_away_is_one_error(opened: Opened, tmp_path: Path) ->
     server, database, port = start_server_in_thread(str(tmp_path / "server"))
     uri = f"http://127.0.0.1:{port}"
     put(opened.store, unit(10))
-    index = opened(milvus_uri=uri, milvus_timeout=1)
+    index = opened(milvus_uri=uri, milvus_timeout=4)
     index.search(unit(1), 1)
     server.stop(grace=0).wait()
     database.close()
@@ -345,7 +345,7 @@ def test_a_server_that_does_not_know_the_token_says_which_variable_holds_it(open
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with pytest.raises(EngineUnavailable, match=r"does not let us in.*search\.milvus_token"):
-        opened(milvus_uri=f"http://127.0.0.1:{port}", milvus_timeout=2).search(unit(1), 1)
+        opened(milvus_uri=f"http://127.0.0.1:{port}", milvus_timeout=20).search(unit(1), 1)
     server.stop(grace=0).wait()
 
 

@@ -117,7 +117,7 @@ class TestWords:
         found = engine.reply(ASK, tokens=50)
         assert found.cut
         assert 900 < len(found.text) <= 1000
-        assert server.hung_up.wait(5)
+        assert server.hung_up.wait(60)
 
     def test_one_enormous_piece_is_an_error(self, server: OpenAIServer, engine: OpenAIChat) -> None:
         server.speak = speaking({"content": "x" * (2 << 20)})
@@ -449,11 +449,11 @@ class TestErrors:
         assert len(server.asked) == 1
 
     def test_a_silent_one(self, server: OpenAIServer, engine: OpenAIChat) -> None:
-        server.pause = 5
+        server.pause = 60
         begin = time.monotonic()
-        with pytest.raises(EngineFailed, match=r"no complete answer within 0\.(2|1\d+) s.*raise chat\.timeout"):
-            engine.reply(ASK, seconds=0.2)
-        assert time.monotonic() - begin < 4
+        with pytest.raises(EngineFailed, match=r"no complete answer within (1|0\.\d+) s.*raise chat\.timeout"):
+            engine.reply(ASK, seconds=1.0)
+        assert time.monotonic() - begin < 40
 
     def test_one_that_falls_silent_in_the_middle_ends_on_time(self, server: OpenAIServer, engine: OpenAIChat) -> None:
         def halt(handler: BaseHTTPRequestHandler) -> None:
@@ -463,13 +463,13 @@ class TestErrors:
             time.sleep(0.4)
             handler.wfile.write(b'data: {"choices": [{"delta": {"content": "A red"}}]}\n\n')
             handler.wfile.flush()
-            server.hung_up.wait(5)
+            server.hung_up.wait(60)
 
         server.replies = [halt]
         begin = time.monotonic()
         with pytest.raises(EngineFailed, match=r"no complete answer within 0\.5 s"):
             engine.reply(ASK, seconds=0.5)
-        assert 0.5 <= time.monotonic() - begin < 4
+        assert 0.5 <= time.monotonic() - begin < 40
 
     def test_one_that_drips_ends_on_time(self, server: OpenAIServer, engine: OpenAIChat) -> None:
         server.pause, server.say = 0.05, lambda request: "word " * 1000
@@ -477,7 +477,7 @@ class TestErrors:
         with pytest.raises(EngineFailed, match=r"no complete answer within 0\.5 s"):
             engine.reply(ASK, seconds=0.5)
         assert time.monotonic() - begin < 20
-        assert server.hung_up.wait(5)
+        assert server.hung_up.wait(60)
 
     def test_the_time_is_that_of_all_ways_together(self, server: OpenAIServer, engine: OpenAIChat) -> None:
         def refuse(request: Request) -> Reply | None:
