@@ -184,7 +184,7 @@ class FileIndexer:
         return self._store.add_video(mark, path, seen.size, seen.mtime_ns, info.duration or 0.0, {}), True
 
 
-def left_alone(file: Path, stage: str, reason: str) -> Report:
+def left_alone(file: Path | str, stage: str, reason: str) -> Report:
     """The report of a file in quarantine."""
     error = MediaError(
         f"{reason} (in quarantine)", str(file), hint="it is tried again when it changes, or with --retry"
@@ -192,14 +192,14 @@ def left_alone(file: Path, stage: str, reason: str) -> Report:
     return Report(path=str(file), status="quarantined", error=error, stage=stage)
 
 
-def waiting(file: Path, reason: str, hint: str = "try again when it is complete") -> Report:
+def waiting(file: Path | str, reason: str, hint: str = "try again when it is complete") -> Report:
     """The report of a file that is still being written."""
     error = MediaError(f"it is still being written ({reason})", str(file), hint=hint)
     return Report(path=str(file), status="waiting", error=error)
 
 
-def busy(file: Path) -> Report:
-    """The report of a file that another process works on."""
+def busy(file: Path | str) -> Report:
+    """The report of a file, or of what a URL names, that another process works on."""
     error = LibraryBusyError("another process is indexing this video", str(file), hint="try again later")
     return Report(path=str(file), status="busy", error=error)
 

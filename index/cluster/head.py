@@ -111,7 +111,7 @@ class Head:
         while len(self._out) < self._room and (entry := self._next()) is not None:
             problem = None if self._retry else quarantine.known(self._keeper.store, entry.film.listed, entry.seen)
             if problem is not None:
-                self._end(entry, replace(left_alone(entry.key, problem.stage, problem.reason), path=entry.film.listed))
+                self._end(entry, left_alone(entry.film.listed, problem.stage, problem.reason))
             elif entry.fingerprint:
                 self._send(entry)
             else:
@@ -145,7 +145,7 @@ class Head:
     def _send(self, entry: Entry) -> None:
         """A film goes to a node, with all that is known of it."""
         if not self._keeper.give_out(entry):
-            self._put_aside(entry, replace(busy(entry.key), path=entry.film.listed))
+            self._put_aside(entry, busy(entry.film.listed))
             return
         errand = Errand(entry.film, entry.fingerprint, self._fleet.settings)
         self._goes_out(entry, self._fleet.index(errand, self._keeper.seed(entry)))
@@ -201,7 +201,7 @@ class Head:
             if entry.task is not None:
                 self._fleet.cancel(entry.task)
             self._comes_back(entry)
-            self._put_aside(entry, replace(busy(entry.key), path=entry.film.listed))
+            self._put_aside(entry, busy(entry.film.listed))
         except BundleError as error:
             if entry.task is not None:
                 self._fleet.cancel(entry.task)

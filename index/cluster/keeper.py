@@ -113,10 +113,8 @@ class Keeper:
             LibraryError: the library cannot be written.
         """
         old = self.store.by_fingerprint(said.fingerprint)
-        if old is None or not old.complete:
-            return replace(
-                busy(entry.key), path=entry.film.listed
-            )  # it was removed meanwhile: another look tells what the film is now
+        if old is None or not old.complete:  # it was removed meanwhile: another look tells what the film is now
+            return busy(entry.film.listed)
         like = replace(said.like, video=old.id)
         film = entry.film
         new = self.store.add_video(entry.fingerprint, film.name, film.size, film.stamp, said.info.duration or 0.0, {})
@@ -126,7 +124,7 @@ class Keeper:
             assert report is not None
             return replace(report, path=film.listed)
         if not self._holder.take(old.fingerprint):
-            return replace(busy(entry.key), path=film.listed)
+            return busy(film.listed)
         try:
             place = Place(film.name, film.size, film.stamp, new.id)
             return replace(relink(self.store, self._marks, new, said.info, place, like), path=film.listed)

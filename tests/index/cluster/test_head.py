@@ -14,13 +14,14 @@ from vagent import configs
 from vagent.errors import EngineFailed, StorageError
 from vagent.index.batch.leases import Holder
 from vagent.index.batch.listeners import Listeners
-from vagent.index.cluster.entries import film_at
+from vagent.index.cluster.entries import film_at, film_of
 from vagent.index.cluster.fleet import Gone, Heard, Task
 from vagent.index.cluster.head import Head
 from vagent.index.cluster.keeper import Keeper
 from vagent.index.cluster.messages import Begun, Block, Broken, Delivered, Errand, Film
 from vagent.index.cluster.node import identify
 from vagent.index.sources.fingerprint import fingerprint
+from vagent.index.sources.urls import remote_videos
 from vagent.index.store import Lease, Store
 from vagent.index.sync.marks import Marks
 from vagent.index.video.job import Progress
@@ -152,6 +153,21 @@ def test_a_task_that_crashes_costs_its_film_a_try_of_two(given: configs.Settings
     with head(given, stage, retry=True) as (run, store):
         assert [report.status for report in run.run([one])] == ["indexed"]
         assert store.problems() == []
+
+
+def test_what_is_behind_a_url_is_named_by_it(given: configs.Settings, tmp_path: Path) -> None:
+    url = Path(film(tmp_path).name).as_uri()
+    one = film_of(remote_videos(url)[0])
+    with head(given, Stage(given, ends(CRASHED))) as (run, _):
+        run.run([one])
+    with head(given, Stage(given, ends(done))) as (run, store):
+        (left,) = run.run([one])
+        assert (left.path, left.status, left.error and left.error.value) == (url, "quarantined", url)
+        store.remove_problem(url)
+        store.put_lease(Lease(fingerprint(tmp_path / "films" / "one.mkv"), "another", "elsewhere", 1, 9e9))
+    with head(given, Stage(given, ends(done))) as (run, _):
+        (busy,) = run.run([one])
+        assert (busy.path, busy.status, busy.error and busy.error.value) == (url, "busy", url)
 
 
 def test_a_node_that_cannot_work_gives_its_film_to_another(given: configs.Settings, tmp_path: Path) -> None:
