@@ -23,8 +23,8 @@ _AS_ZERO = 0x8040  # ... and its bits "flush to zero" and "denormals are zero"
 def as_zero() -> Iterator[None]:
     """Inside the block, this thread takes such numbers for zero, where the processor minds them and we know how.
 
-    ONNX Runtime has an option for that, but only the first session of a process heeds it, and only in the thread that
-    made it.
+    ONNX Runtime has an option for that, which sessions heed in threads that they start themselves; elsewhere only the
+    first session of a process heeds it, and only in the thread that made it.
     """
     library = _library()
     if library is None:

@@ -102,6 +102,29 @@ def test_two_threads_read_what_one_reads(engine: RapidText) -> None:
         assert list(pool.map(lambda i: read(engine, i), images)) == [read(engine, i) for i in images]
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4), (64, 4)])
+def test_half_of_the_cores_read_a_picture_and_four_at_most(cores: int, threads: int) -> None:
+    assert RapidText(load_settings({"threads": cores}, env={}))._threads == threads
+
+
+def test_many_threads_read_what_one_reads(engine: RapidText) -> None:
+    image = page(
+        [("The harbour", (60, 60), 44), ("at night, in five pictures", (60, 140), 26), ("12 May", (420, 300), 18)]
+    )
+    other = RapidText(load_settings({"threads": 8}, env={}))
+    assert len(read(engine, image)) == 3
+    assert read(other, image) == read(engine, image)
+
+
+def test_what_was_closed_reads_the_same_again() -> None:
+    engine, image = RapidText(SETTINGS), page([("The harbour", (60, 60), 44)])
+    before = read(engine, image)
+    engine.close()
+    assert engine._loaded is None
+    assert read(engine, image) == before
+    assert texts(before) == ["The harbour"]
+
+
 def test_a_recogniser_that_breaks_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("out of memory")

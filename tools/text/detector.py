@@ -30,6 +30,7 @@ _EDGE = 3  # pixels from the edge of a part within which a line is taken to go o
 _WIDER = 0.5, 64  # ... which then gets so much of its side more there, and so many pixels at least ...
 _ATTEMPTS = 3  # ... and is looked at again, but in all no more often than this
 _MOST_ENLARGED = 3.0  # times that a small picture is enlarged, at most
+_USUAL = 1 << 19  # pixels of a picture that is not seen finely, at most, at any preset
 
 _BOXES = {"thresh": 0.3, "box_thresh": 0.5, "max_candidates": 1000, "unclip_ratio": 1.6, "use_dilation": True}
 
@@ -57,12 +58,13 @@ class Detector:
 
     Args:
         weights: the ONNX file.
+        threads: that work on one picture.
     """
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, threads: int = 1) -> None:
         from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
-        self._network = Network(weights)
+        self._network = Network(weights, threads=threads, usual=_USUAL)
         self._boxes = DBPostProcess(**_BOXES)
 
     def quads(self, image: Image, side: int, where: Places | None = None) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from vagent.tools.text.network import Network
 _HEIGHT = 48  # pixels that the network reads
 _SHORTEST, _LONGEST = 160, 3200  # pixels of width of a line; a shorter one gets grey behind it, as in training
 _STEP = 8  # pixels of width for which the network says one letter
+_USUAL = 1000 * _HEIGHT  # pixels of all lines but the longest
 _SPECK = re.compile(r"(?<=[a-zß-öø-ÿ])·(?=[A-ZÀ-ÖØ-Þ])")  # dirt between two words; Catalan's dot is in one
 
 
@@ -39,12 +40,13 @@ class Recogniser:
 
     Args:
         weights: the ONNX file, which holds its letters.
+        threads: that work on one line.
     """
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, threads: int = 1) -> None:
         from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
-        self._network = Network(weights)
+        self._network = Network(weights, threads=threads, usual=_USUAL)
         self._decode = CTCLabelDecode(character=self._network.letters)
 
     def read(self, crop: Image) -> Reading:
