@@ -26,7 +26,8 @@ from vagent.agent.question.plan import understand
 from vagent.agent.routes.quoting import cited
 
 RIDGE = 1.0
-FIRM = ("untyped", "contrast", "missing", "literal")  # seldom seen, but clear where they are: held back less
+# Seldom seen, but clear where they are: held back less.
+FIRM = ("untyped", "contrast", "missing", "literal", "uncounted", "scattered", "stale", "unmarked", "elsewhere")
 THRESHOLDS = (0.3, 0.35, 0.4, 0.42, 0.45, 0.5, 0.55)
 Row = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vagent.agent.evidence.shelf import Line
@@ -84,11 +84,12 @@ class Draft:
 
 
 def quote(lines: Iterable[Line], clamp: Span | None = None) -> Quote:
-    """The quote of neighbouring lines, in order; lines of one row give its span once."""
+    """The quote of neighbouring lines, in order; lines of one row give its span once.
+
+    Its span is that of all of them; of on-screen text the time at which all of them stand there, where there is one.
+    """
     held = list(lines)
-    span = held[0].span
-    for line in held[1:]:
-        span = span.union(line.span)
+    span = _when(held)
     confidences = [c for line in held if (c := line.evidence.confidence) is not None]
     return Quote(
         video=held[0].evidence.video,
@@ -100,3 +101,15 @@ def quote(lines: Iterable[Line], clamp: Span | None = None) -> Quote:
         confidence=min(confidences) if confidences else None,
         speaker=held[0].speaker if len({line.speaker for line in held}) == 1 else None,
     )
+
+
+def _when(lines: Sequence[Line]) -> Span:
+    """From the first to the last of spoken lines; the time at which lines of text are all on the screen."""
+    if lines[0].stream == "written":
+        start, end = max(line.span.start for line in lines), min(line.span.end for line in lines)
+        if start < end:
+            return Span(start, end)
+    span = lines[0].span
+    for line in lines[1:]:
+        span = span.union(line.span)
+    return span

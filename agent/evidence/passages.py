@@ -13,9 +13,12 @@ import numpy as np
 from vagent.agent.evidence.shelf import LABELS, Line, Shelf
 from vagent.agent.evidence.support import Support
 from vagent.agent.evidence.turns import matches
+from vagent.agent.language.pointers import PERSONS, POINTING
+from vagent.agent.language.roles import job
 from vagent.agent.language.values import Value
-from vagent.agent.language.words import Bag, content, fold, squeezed, stems
-from vagent.agent.question.expected import typed_values
+from vagent.agent.language.words import Bag, content, fold, squeezed, stems, tokens
+from vagent.agent.question.answer_types import AnswerType
+from vagent.agent.question.expected import typed_values, unmarked
 from vagent.agent.question.plan import SEEN, Plan
 from vagent.tools.time import Span
 
@@ -23,6 +26,9 @@ _HEADING = re.compile(r"\b(?:heading|headline|title)\b", re.I)
 _ALL = 48  # so many lines are all considered; of more, the best by words and those that search found
 _LINES = 32  # lines of each of these two sorts
 _TOGETHER = 10  # lines of on-screen text that are one passage, at most
+_TELLING: frozenset[AnswerType] = frozenset({"who", "person", "named", "place", "reason", "manner", "free"})
+_NUMERIC = re.compile(r"[\d.,:]+")
+_ALIKE = 0.05  # share of the question's words by which one sentence speaks no more of it than another
 _NEAR = 1.0  # seconds from the stretch that a question names
 _TEXTS = 120  # passages embedded for one question, at most
 
@@ -48,6 +54,25 @@ class Passage:
     def bag(self) -> Bag:
         """Its words."""
         return Bag.of(self.text)
+
+    @cached_property
+    def sentences(self) -> tuple[Bag, ...]:
+        """The words of each of its sentences, a question together with its reply; a screenful is read as one."""
+        return tuple(Bag.of(" ".join(line.text for line in group)) for group in self.groups)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[Line, ...], ...]:
+        """Its lines by sentence, a question together with its reply."""
+        if self.core.stream != "spoken":
+            return (self.lines,)
+        groups: list[list[Line]] = []
+        for line in self.lines:
+            last = groups[-1][-1].text.rstrip(" \"”'’)»") if groups else "."
+            if last[-1:] in (".", "!", "…"):
+                groups.append([line])
+            else:
+                groups[-1].append(line)
+        return tuple(map(tuple, groups))
 
     @property
     def span(self) -> Span:
@@ -102,10 +127,14 @@ def rank(plan: Plan, shelf: Shelf, leads: Sequence[int] = ()) -> list[Ranked]:
             around=Bag.of(text := " ".join(line.text for line in shelf.around(passage.core, 3, 2))),
             named=union(shelf.around(passage.core, 3, 2)),
             near_words=stems(text),
-            typed=_typed(plan, passage, values),
+            typed="near" if job(plan.framed, passage.lined.split("\n")) else _typed(plan, passage, values, shelf),
             literal=_literal(plan, passage),
             placed=_placed(plan, passage, shelf),
             few=_few(plan, passage, shelf),
+            together=max(shelf.rarity.coverage(plan.words, bag) for bag in passage.sentences),
+            stale=_stale(plan, passage),
+            unmarked=not values and unmarked(plan, passage.lined),
+            elsewhere=_elsewhere(plan, passage, shelf),
             shows=passage.core.evidence.kind in SEEN,
         )
         ranked.append(Ranked(passage, _score(plan, passage, support, order, shelf), support, values))
@@ -136,20 +165,28 @@ def quote_match(quote: str, line: Line) -> float:
     return 0.9 * sum(line.bag.has(w) for w in words) / len(words)
 
 
-def _typed(plan: Plan, passage: Passage, values: Sequence[Value]) -> Literal["near", "far", "none"]:
+def _typed(plan: Plan, passage: Passage, values: Sequence[Value], shelf: Shelf) -> Literal["near", "far", "none"]:
     """Whether a value stands in a line that speaks of what is asked, or in the reply to such a line."""
     if not values:
         return "none"
     speaks = [not plan.words or any(line.bag.has(w) for w in plan.words) for line in passage.lines]
+    closest = {id(line) for line in nearest(plan, passage, shelf)}
     start = 0
     for i, line in enumerate(passage.lines):
         end = start + len(line.text) + 1
-        if any(start <= v.start < end for v in values):
+        if id(line) in closest and any(start <= v.start < end for v in values):
             reply = i > 0 and speaks[i - 1] and (passage.lines[i - 1].text.endswith("?") or line.stream == "written")
             if speaks[i] or reply:
                 return "near"
         start = end
     return "far"
+
+
+def nearest(plan: Plan, passage: Passage, shelf: Shelf) -> tuple[Line, ...]:
+    """The sentences of a passage that speak most of what is asked; all of them where none does more than others."""
+    covered = [shelf.rarity.coverage(plan.words, bag) for bag in passage.sentences]
+    most = max(covered) - _ALIKE
+    return tuple(line for group, share in zip(passage.groups, covered, strict=True) if share >= most for line in group)
 
 
 def _placed(plan: Plan, passage: Passage, shelf: Shelf) -> float:
@@ -172,6 +209,7 @@ def _score(plan: Plan, passage: Passage, support: Support, order: dict[int, int]
     score = support.similarity + 0.45 * support.coverage + 0.15 * support.context
     score += 0.2 * support.typed + 0.1 * support.near - 0.4 * support.contrast - 0.15 * support.uncounted
     score -= 0.3 if support.untyped else 0.0
+    score -= 0.3 * support.scattered
     # What is not spoken of in one passage may be in another, and only that can be an answer.
     score -= 0.4 * support.missing
     score += 0.3 * _literal(plan, passage) + 0.25 * support.placed + 0.25 * _heading(plan, passage, shelf)
@@ -202,6 +240,30 @@ def _emptiness(plan: Plan, passage: Passage) -> float:
     new = [w for w in content(passage.text, frame=True) if w not in asked]
     penalty = 0.6 if not new else 0.0
     return penalty + (0.2 if passage.lines[-1].text.rstrip(" \"”'").endswith("?") else 0.0)
+
+
+def _stale(plan: Plan, passage: Passage) -> bool:
+    """Whether a passage adds nothing to the question: "GATE OPEN" does not tell who opened the gate."""
+    if plan.expects not in _TELLING or plan.quoted:
+        return False
+    asked = set(content(plan.framed, frame=True))
+    if passage.core.stream == "written":  # a sign may say no more than one letter
+        said, asked = stems(passage.text), {*stems(plan.framed), *stems(plan.question)}
+    else:
+        said = content(" ".join((passage.text, *(line.speaker or "" for line in passage.lines))), frame=True)
+    numbers = plan.expects not in ("who", "person", "place", "reason")
+    new = [word for word in said if word not in asked and (numbers or not _NUMERIC.fullmatch(word))]
+    return not new and not PERSONS & set(tokens(passage.text))
+
+
+def _elsewhere(plan: Plan, passage: Passage, shelf: Shelf) -> bool:
+    """Whether the spoken sentence that speaks most of what is asked leaves out a part of it that other lines name."""
+    if passage.core.stream != "spoken" or not plan.words:
+        return False
+    held = nearest(plan, passage, shelf)
+    bag = union(held)
+    left = [word for word in plan.words if shelf.rarity.known(word) and not bag.has(word)]
+    return bool(left) and not any(POINTING & set(tokens(line.text)) for line in held)
 
 
 def _passages(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> list[Passage]:

@@ -114,10 +114,12 @@ class Shelf:
     @cached_property
     def language(self) -> str:
         """ISO 639-1 code of what is said, else of what is written, by its words; ``en`` where nothing tells."""
-        spoken = [line.text for line in self.all_lines if line.stream == "spoken"]
-        held = spoken or [line.text for line in self.all_lines if line.stream not in LABELS]
-        step = max(1, len(held) // _SAMPLED)
-        return language(" ".join(held[::step]))
+        return _language(self.all_lines)
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """The same of each of the videos."""
+        return frozenset(_language(held) for number in self.numbers if (held := self.lines(number)))
 
     @cached_property
     def multilingual(self) -> bool:
@@ -216,6 +218,13 @@ class Shelf:
     def clamp(self, span: Span) -> Span:
         """A span cut to the stretch asked for."""
         return span.clamp(Span(self.start or 0.0, max(self.start or 0.0, span.end if self.end is None else self.end)))
+
+
+def _language(lines: Sequence[Line]) -> str:
+    spoken = [line.text for line in lines if line.stream == "spoken"]
+    held = spoken or [line.text for line in lines if line.stream not in LABELS]
+    step = max(1, len(held) // _SAMPLED)
+    return language(" ".join(held[::step]))
 
 
 def _lines(rows: Sequence[Evidence]) -> Iterable[Line]:

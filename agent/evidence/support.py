@@ -72,6 +72,13 @@ class Support:
         literal: 1 when a string that the question quotes stands in the passage, and the rest is not about what is seen.
         placed: 1 when the question asks for the beginning or the end, and the passage stands there.
         few: near 1 when the question asks for the wording of on-screen text, and hardly any other was found.
+        scattered: how much of the coverage comes from different sentences of the passage, 0..1: who designed the room
+            did not design the roof of the sentence before.
+        stale: 1 when the passage says nothing beside what the question says itself.
+        unmarked: 1 when the question asks where or when, and the passage tells of no place or no time.
+        elsewhere: 1 when a word of the question stands elsewhere in the evidence, and not in the sentence that speaks
+            most of it, which points to nothing before: "the depot was built by" does not tell of the pool.
+        hollow: 1 when the passage, and what stands around it, has the names of the question and nothing else of it.
     """
 
     similarity: float
@@ -89,6 +96,11 @@ class Support:
     literal: float
     placed: float
     few: float
+    scattered: float
+    stale: float
+    unmarked: float
+    hollow: float
+    elsewhere: float
 
     @classmethod
     def of(
@@ -106,12 +118,17 @@ class Support:
         literal: float,
         placed: float,
         few: float,
+        together: float,
+        stale: bool,
+        unmarked: bool,
+        elsewhere: bool,
         shows: bool = False,
     ) -> Support:
         """The features of one passage; ``around`` holds its words and those of the lines near it, in order too, and
         ``named`` these with the names of those who say them.
 
-        ``shows``: the passage tells what is seen, so that a question about that is no mark against it.
+        ``together``: the coverage of its best sentence. ``shows``: the passage tells what is seen, so that a question
+        about that is no mark against it.
         """
         missing = any(not _stands(words, named, near_words) for words in _specific(plan))
         # A name near the thing is not the name of whoever did something to it.
@@ -119,7 +136,7 @@ class Support:
         return cls(
             similarity=similarity,
             margin=similarity - typical,
-            coverage=rarity.coverage(plan.words, bag),
+            coverage=(coverage := rarity.coverage(plan.words, bag)),
             context=rarity.coverage(plan.words, around),
             typed=float(typed != "none"),
             near=float(typed == "near"),
@@ -132,6 +149,11 @@ class Support:
             literal=float(literal > 0.95 and not plan.visual),
             placed=placed,
             few=few,
+            scattered=max(0.0, coverage - together),
+            stale=float(stale),
+            unmarked=float(unmarked),
+            hollow=float(typed != "near" and plan.expects not in ("reason", "manner") and _hollow(plan, around)),
+            elsewhere=float(elsewhere),
         )
 
     def features(self) -> tuple[float, ...]:
@@ -147,25 +169,42 @@ class Support:
 
 NAMES = (
     *("similarity", "margin", "coverage", "context", "near", "untyped", "contrast", "missing"),
-    *("uncounted", "visual", "vague", "literal", "placed", "few"),
+    *(
+        "uncounted",
+        "visual",
+        "vague",
+        "literal",
+        "placed",
+        "few",
+        "scattered",
+        "stale",
+        "unmarked",
+        "hollow",
+        "elsewhere",
+    ),
 )
 # Fitted by benchmarks/calibrate.py on tests/agent/data; run it again when a feature changes.
-BIAS = -1.8
+BIAS = -1.82
 WEIGHTS = {
-    "similarity": 1.58,
-    "margin": 1.6,
-    "coverage": 1.46,
-    "context": 1.06,
-    "near": 0.32,
-    "untyped": -4.91,
-    "contrast": -3.93,
-    "missing": -5.18,
-    "uncounted": -0.84,
-    "visual": -1.11,
-    "vague": 0.84,
-    "literal": 3.02,
-    "placed": 1.73,
-    "few": 2.94,
+    "similarity": 1.82,
+    "margin": 1.34,
+    "coverage": 1.55,
+    "context": 0.43,
+    "near": 0.64,
+    "untyped": -4.29,
+    "contrast": -4.21,
+    "missing": -5.49,
+    "uncounted": -1.91,
+    "visual": -0.98,
+    "vague": 0.92,
+    "literal": 3.05,
+    "placed": 1.69,
+    "few": 2.87,
+    "scattered": -3.19,
+    "stale": -3.02,
+    "unmarked": -2.44,
+    "hollow": -1.34,
+    "elsewhere": -1.35,
 }
 ENOUGH = 0.4
 """Probability from which a passage counts as an answer."""
@@ -186,6 +225,15 @@ def _specific(plan: Plan) -> list[tuple[str, ...]]:
         elif word.isdigit() or (before and word[:1].isupper() and not nouns):
             found.append((one,))
     return found
+
+
+def _hollow(plan: Plan, around: Bag) -> bool:
+    """Whether of the question's words only names are there: that Yusuf is shown does not tell where he lives."""
+    bare = (w.strip("\"'“‘”’?!.,;:()").removesuffix("'s").removesuffix("’s") for w in plan.framed.split()[1:])
+    capitals = {stem(fold(word)) for word in bare if word[:1].isupper()}
+    names = [word for word in plan.words if word in capitals]
+    others = [word for word in plan.words if word not in capitals]
+    return bool(names and others) and not any(around.has(word) for word in others)
 
 
 def _stands(words: tuple[str, ...], around: Bag, near: Sequence[str]) -> bool:

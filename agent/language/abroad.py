@@ -20,7 +20,7 @@ def abroad(code: str) -> Mapping[str, re.Pattern[str]]:
     if tongue is None:
         return {}
     number = "|".join(sorted(tongue.numbers.split(), key=len, reverse=True)) + _GLUED
-    amount = rf"(?:{_NUMERAL}|\b(?:{number}))"
+    amount = rf"(?:{_NUMERAL}|\b(?:{number})(?:[ -](?:{number})\b)*)"
     months, days = "|".join(tongue.months.split()), "|".join(tongue.days.split())
     spans, colours = "|".join(tongue.spans.split()), "|".join(tongue.colours.split())
     year = r"(?:1[0-9]\d\d|20\d\d)"

@@ -30,6 +30,9 @@ _SAME = (
     ("win", "winner won champion"),
 )
 _GROUPS = tuple(frozenset({stem(verb), *(stem(word) for word in others.split())}) for verb, others in _SAME)
+_ROLE = 12  # words of what somebody is, in the line beside the name, at most
+_LABEL = 3  # words of a label before a colon, at most
+_WHAT_IS = re.compile(r"^\W*(?:and |but )?(?:what|which|who)\b", re.I)
 _GLUED = 6  # letters from which a stem counts where recognition ran words together
 _ARTICLE = r"(?:the|this|that|these|those|a|an|his|her|their|our|your)"
 _WHO = re.compile(r"\bwhom?\s+(?P<rest>.+)", re.I)
@@ -124,6 +127,18 @@ def job(question: str, lines: Sequence[str]) -> str | None:
     return None
 
 
+def labelled(question: str, lines: Sequence[str]) -> str | None:
+    """What stands behind the label that the question asks for: "PLATE: KX51 BPL" tells the licence plate."""
+    wanted = set(content(question, frame=True))
+    found = []
+    for line in lines:
+        label, sign, value = line.partition(":")
+        words = content(label, frame=True)
+        if sign and words and len(words) <= _LABEL and set(words) <= wanted and 0 < len(value.split()) <= _ROLE:
+            found.append(value.strip())
+    return found[0] if len(set(found)) == 1 and _WHAT_IS.search(question) else None
+
+
 def is_name(line: str) -> bool:
     """Whether a line is nothing but somebody's name: one to four capitalised words."""
     words = line.split()
@@ -170,7 +185,7 @@ def _has_role(lines: Sequence[str], role: str) -> bool:
 
 
 def _is_role(line: str) -> bool:
-    return not _is_number(line) and len(line.split()) <= 8 and line.rstrip()[-1:] not in ("?", "!")
+    return not _is_number(line) and len(line.split()) <= _ROLE and line.rstrip()[-1:] not in ("?", "!")
 
 
 def _is_number(line: str) -> bool:

@@ -174,6 +174,8 @@ def find(kind: ValueType, text: str, language: str = "en") -> list[Value]:
     if own is None:
         return found
     theirs = _found(own, kind, text)
+    if kind == "age":
+        return theirs  # "am 14. Februar" is no "I am 14"
     # The longer one of two that overlap: "3 de mayo" and not 3.
     kept = [a for a in (*theirs, *found) if not any(_inside(a, b) for b in (*theirs, *found))]
     return sorted(dict.fromkeys(kept), key=lambda value: value.start)

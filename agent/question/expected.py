@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from vagent.agent.language.pointers import leads_to_place, tells_when, tells_where
 from vagent.agent.language.roles import bearer, is_of_role, is_place, role_of, speaks_of
 from vagent.agent.language.values import Value, ValueType, find
 from vagent.agent.language.words import content, fold, stem, stems, tokens
 from vagent.agent.question.answer_types import STRICT, AnswerType
+from vagent.agent.question.patterns import PRESENT_WHEN
 from vagent.agent.question.plan import Plan
 
 _FINDERS: Mapping[AnswerType, tuple[ValueType, ...]] = {
@@ -39,6 +41,7 @@ _CUES: Mapping[tuple[AnswerType, ValueType], re.Pattern[str]] = {
 }
 """A bare number stands for money or an age only beside such words."""
 
+_NAMES: frozenset[ValueType] = frozenset({"introduced", "full_name", "proper"})
 _NEAR = 70  # characters before a number that may hold such a word
 _UNIT_AFTER = re.compile(
     r"\s?(?:ml|cl|l|g|kg|mg|m|cm|mm|km|%|°|px|gb|mb|am|pm|o'clock|francs?|euros?|dollars?|pounds?)\b", re.I
@@ -70,13 +73,17 @@ def finders(expects: AnswerType) -> tuple[ValueType, ...]:
 
 def typed_values(plan: Plan, text: str) -> list[Value]:
     """Values of the type the question expects that stand in ``text`` and not already in the question."""
-    asked = set(tokens(plan.framed))
+    asked, forms = set(tokens(plan.framed)), set(stems(plan.framed))
     named = bearer(plan.framed, text) if plan.expects in ("who", "person", "named") else None
     if named is not None and not set(tokens(named.text)) <= asked:
         return [named]
     for kind in finders(plan.expects):
         fresh = [
-            v for v in find(kind, text, plan.held) if not set(tokens(v.text)) <= asked and _fits(plan, kind, v, text)
+            v
+            for v in find(kind, text, plan.held)
+            if not set(tokens(v.text)) <= asked
+            and not (kind in _NAMES and set(stems(v.text)) <= forms)
+            and _fits(plan, kind, v, text)
         ]
         if fresh:
             return fresh
@@ -89,6 +96,10 @@ def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
     if cue is not None and not cue.search(text[max(0, value.start - _NEAR) : value.end + _NEAR // 2]):
         return False
     if kind == "proper" and plan.expects in ("place", "who", "named") and find("date", value.text):
+        return False
+    if kind == "proper" and plan.expects == "place" and not _is_where(plan, value, text):
+        return False
+    if kind == "age" and not _is_age(value, text):
         return False
     if kind == "proper" and plan.expects == "named" and _on_a_sign(plan, value):
         return False
@@ -110,12 +121,43 @@ def _fits(plan: Plan, kind: ValueType, value: Value, text: str) -> bool:
         return any(c.isdigit() for c in value.text) or value.text.isupper()
     if plan.expects in ("number", "amount") and kind == "number":
         return not (
-            _UNIT_AFTER.match(text[value.end :])
+            re.match(r"0\d", value.text)
+            or any(d.start <= value.start and value.end <= d.end for d in find("date", text, plan.held))
+            or _UNIT_AFTER.match(text[value.end :])
             or _LABEL_BEFORE.search(text[: value.start])
             or fold(value.text) in ("one", "once")
             or re.fullmatch(r"1[0-9]\d\d|20\d\d", value.text)
         )
     return True
+
+
+def unmarked(plan: Plan, text: str) -> bool:
+    """Whether the question asks where or when, and a text without a value of that kind does not tell in other words."""
+    if plan.expects == "place":
+        return not tells_where(text)
+    if plan.expects == "when" and _ASKS_WHEN.search(plan.framed):
+        return not PRESENT_WHEN.search(plan.framed) and not tells_when(text)
+    return False
+
+
+def _is_where(plan: Plan, value: Value, text: str) -> bool:
+    """Whether a name may be that of a place: it stands behind "in", "at" ... or a comma, or is one by its last word."""
+    names = {fold(w.strip(".,?!'’")) for w in plan.framed.split()[1:] if w[:1].isupper()}
+    if names & set(tokens(value.text)):
+        return False  # "Omar Haddad" is not where Omar lives
+    if not re.search(r"\bwhere\b", plan.framed, re.I) or is_place(value.text):
+        return True
+    return leads_to_place(text[: value.start])
+
+
+def _is_age(value: Value, text: str) -> bool:
+    """Whether a number of years is an age: "three years" alone is how long something takes."""
+    if not _SPAN.search(fold(value.text)):
+        return True
+    before = text[max(0, value.start - _NEAR) : value.start]
+    if _FOR_SO_LONG.search(before):
+        return False
+    return bool(_CUES["age", "number"].search(before) or _IS.search(fold(before)))
 
 
 def _on_a_sign(plan: Plan, value: Value) -> bool:
@@ -142,5 +184,11 @@ def _same_sentence(plan: Plan, value: Value, text: str) -> bool:
     return any(word in near for word in content(plan.framed, frame=True) if word not in _NAMING)
 
 
+_ASKS_WHEN = re.compile(r"^\W*(?:and |but )?(?:(?:since|until|till|by|from) )?when\b", re.I)
+_SPAN = re.compile(r"(?:years?|months?|weeks?|days?|ans|jahre?|anos|anni|jaar)$")
+_IS = re.compile(r"\b(?:he|she|i|was|is|are|am|hat|il|elle|ha|tiene|a|tem)\W*$")  # "il a dix ans"
+_FOR_SO_LONG = re.compile(
+    r"\b(?:for|since|after|in|within|another|depuis|pendant|il y a|vor|seit|nach|desde|hace|da|per|sinds)\W*$", re.I
+)
 _SIGNS = frozenset(stem(w) for w in "lost found missing wanted stolen for sale free new old open closed the no".split())
 _NAMING = frozenset(stem(w) for w in ("name", "surname", "full", "first", "last", "family", "called"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vagent.agent.language.gloss import framed, language, tongue_of
-from vagent.agent.language.words import FRAME, ORDINALS, content, fold, stem, tokens
+from vagent.agent.language.words import FRAME, ORDINALS, STOP, content, fold, stem, tokens
 from vagent.agent.question import anchors, patterns, people
 from vagent.agent.question.anchors import Relation
 from vagent.agent.question.answer_types import STRICT, TYPE_WORDS, AnswerType, expected_type
@@ -112,7 +112,7 @@ def understand(question: str, *, videos: int = 1, duration: float = 0.0, choices
     beside = anchors.beside(asked)
     pairs = anchors.between(asked)
     task = _task(asked, expects, quoted, hint, videos, beside, pairs)
-    kind, visual = _kind(asked, expects)
+    kind, visual = _kind(_unquoted(asked, quoted), expects)
     nth = patterns.NTH.search(asked) or (patterns.NTH_THING.search(asked) if visual or kind == "sound" else None)
     words = _words(asked, expects, code, kind)
     if nth:
@@ -255,6 +255,13 @@ def _starts_otherwise(question: str) -> bool:
     )
 
 
+def _unquoted(question: str, quoted: tuple[str, ...]) -> str:
+    """The question without what it quotes: hands in a line of a song are not hands that are seen."""
+    for part in quoted:
+        question = question.replace(part, " ")
+    return question
+
+
 def _kind(question: str, expects: AnswerType) -> tuple[QuestionKind, int]:
     speech = len(patterns.SPEECH.findall(question)) + (2 if patterns.SUBTITLE.search(question) else 0)
     text = len(patterns.TEXT.findall(question)) + (2 if expects in ("url", "email") else 0)
@@ -280,6 +287,9 @@ def _words(question: str, expects: AnswerType, code: str, kind: QuestionKind) ->
 
 
 def _head(question: str) -> str | None:
+    match = re.search(r"\bhow much ([^\W\d_]+)", question, re.I)
+    if match is not None and fold(match.group(1)) not in (*FRAME, *STOP, "money", "cost"):
+        return stem(fold(match.group(1)))
     match = re.search(
         r"\bhow many (?:different |of (?:the|his|her|these|those) |other |more )?(?:\w+ing )?([^\W\d_]+)",
         question,

@@ -101,7 +101,7 @@ def things(plan: Plan, shelf: Shelf) -> Draft | None:
         return None
     if (asked := _DIFFERENT.search(plan.framed)) and (different := _sorts(plan, shelf, asked["what"])) is not None:
         return different
-    if plan.head is None:
+    if plan.head is None or plan.expects != "number":
         return None
     detected = [line for line in occurrences.within(plan, shelf) if line.stream == "detected"]
     sort = members().get(plan.head, frozenset()) if set(plan.words) <= {plan.head} else frozenset()

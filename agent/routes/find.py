@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vagent.agent.evidence.draft import Draft, quote
-from vagent.agent.evidence.passages import Ranked, rank
+from vagent.agent.evidence.passages import Ranked, nearest, rank
 from vagent.agent.evidence.phrases import says
 from vagent.agent.evidence.shelf import Shelf
 from vagent.agent.evidence.support import ENOUGH
-from vagent.agent.evidence.turns import matches
-from vagent.agent.language.roles import job
+from vagent.agent.evidence.turns import called, matches
+from vagent.agent.language.roles import deed, job, labelled
 from vagent.agent.language.values import Value, digits, year
-from vagent.agent.language.words import Bag, content
+from vagent.agent.language.words import Bag, content, fold, stem
 from vagent.agent.question import people
 from vagent.agent.question.expected import finders
 from vagent.agent.question.plan import Plan
@@ -23,6 +23,7 @@ from vagent.agent.routes.quoting import QUOTES, cited, distinct, quote_of, sente
 from vagent.tools.safe import quoted
 
 _ASKS = re.compile(r"\bask(?:s|ed|ing)?\b", re.I)
+_I_DID = re.compile(r"\bI(?:[’']ve| have| had)?\s+(?P<deed>[^\W\d_]+)")
 _FIRST = 4  # lines of somebody's words, where it is not said which
 _UNSURE = 0.6  # highest probability of an answer that lists texts without knowing which is meant
 
@@ -40,7 +41,7 @@ def draft(plan: Plan, shelf: Shelf, leads: Sequence[int]) -> Draft:
     if support.probability < ENOUGH:
         nearest = tuple(quote_of(r.passage, shelf) for r in distinct(ranked, -1.0, QUOTES))
         return Draft(missing=why(plan, ranked[0]), leads=nearest, probability=support.probability)
-    short, quotes = _short(plan, ranked[0]), cited(ranked, shelf)
+    short, quotes = _short(plan, ranked[0], shelf), cited(ranked, shelf)
     text = " ".join(says(q) for q in quotes) if vague(support) else sentence(short, quotes[0], shelf)
     return Draft(text, short, quotes, min(support.probability, _UNSURE) if vague(support) else support.probability)
 
@@ -66,34 +67,44 @@ def _words_of(plan: Plan, shelf: Shelf) -> Draft | None:
     return Draft(" ".join(says(q) for q in quotes) + more, None, quotes, _UNSURE)
 
 
-def _short(plan: Plan, best: Ranked) -> str | None:
+def _short(plan: Plan, best: Ranked, shelf: Shelf) -> str | None:
     """The answer alone, when the passage holds just one value of the type that is asked for."""
-    held = job(plan.framed, best.passage.lined.split("\n"))
+    lines = best.passage.lined.split("\n")
+    held = job(plan.framed, lines) or labelled(plan.framed, lines)
     if held is not None:
         return held
     if not finders(plan.expects):
         return None
-    texts = list(dict.fromkeys(v.text for v in _beside(plan, best)))
+    texts = list(dict.fromkeys(v.text for v in _beside(plan, best, shelf)))
     if plan.expects == "colour" and 1 < len(texts) <= 5:
         return ", ".join(texts)
     if len(texts) > 1:
         texts = _asked_for(plan, best)
     if len(texts) != 1:
-        return None
+        return _first_person(plan, best, shelf)
     number = _numeral(plan, texts[0])
     return f"{number} ({quoted(texts[0])})" if number else texts[0]
 
 
-def _beside(plan: Plan, best: Ranked) -> list[Value]:
-    """The values; of names only those in a line that speaks of what is asked, where any line does."""
+def _beside(plan: Plan, best: Ranked, shelf: Shelf) -> list[Value]:
+    """The values; of names only those in the sentence that speaks most of what is asked."""
     if plan.expects != "who" or best.passage.core.stream != "spoken":
         return list(best.values)
+    closest = {id(line) for line in nearest(plan, best.passage, shelf)}
     lines = best.passage.lines
     ends = [sum(len(line.text) + 1 for line in lines[: i + 1]) for i in range(len(lines))]
-    speaks = [any(line.bag.has(word) for word in plan.words) for line in lines]
-    if not any(speaks):
-        return list(best.values)
-    return [v for v in best.values if speaks[next((i for i, end in enumerate(ends) if v.start < end), -1)]]
+    near = [id(line) in closest for line in lines]
+    return [v for v in best.values if near[next((i for i, end in enumerate(ends) if v.start < end), -1)]]
+
+
+def _first_person(plan: Plan, best: Ranked, shelf: Shelf) -> str | None:
+    """Who says "I designed the hall", where it is asked who designed it, and the line tells who says it."""
+    wanted = deed(plan.framed) if plan.expects == "who" else frozenset()
+    for line in nearest(plan, best.passage, shelf):
+        did = _I_DID.search(line.text)
+        if line.speaker and did is not None and stem(fold(did["deed"])) in wanted:
+            return called(line.speaker)
+    return None
 
 
 def _asked_for(plan: Plan, best: Ranked) -> list[str]:

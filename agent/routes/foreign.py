@@ -15,7 +15,7 @@ from vagent.agent.question.plan import Plan, Task
 def fitted(plan: Plan, shelf: Shelf) -> Plan:
     """The plan with the words that can stand in this evidence: of a question in another language its names, numbers and
     words that both languages share."""
-    plan = replace(plan, held=shelf.language)
+    plan = replace(plan, held=plan.language if plan.language in shelf.languages else shelf.language)
     if not differs(plan, shelf):
         return plan
     akin: dict[str, str] = {}
@@ -42,14 +42,14 @@ def noticed(plan: Plan, shelf: Shelf, draft: Draft) -> Draft:
     )
     if draft.text and not plan.words and not plan.quoted and plan.task not in _BY_PLACE:
         # Nothing of the question stands there but the type of its answer, which proves nothing.
-        return Draft(missing=notice, leads=draft.quotes or draft.leads, probability=0.1, notice=notice)
-    missing = f"{draft.missing} {notice}" if draft.missing and not draft.text else draft.missing
-    return replace(draft, notice=notice, missing=missing, probability=min(draft.probability, _MOST))
+        missing = "What was indexed could not be compared with the question."
+        return Draft(missing=missing, leads=draft.quotes or draft.leads, probability=0.1, notice=notice)
+    return replace(draft, notice=notice, probability=min(draft.probability, _MOST))
 
 
 def differs(plan: Plan, shelf: Shelf) -> bool:
     """Whether question and evidence are in different languages, as far as their words tell."""
-    return bool(shelf.all_lines) and plan.language != shelf.language
+    return bool(shelf.all_lines) and plan.language not in shelf.languages
 
 
 _SHARED = 5  # letters of a word that two languages may share, at least

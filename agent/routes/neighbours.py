@@ -125,6 +125,9 @@ def _next(plan: Plan, shelf: Shelf, start: Event, stream: Stream) -> Line | None
         lines = [line for line in lines if line.speaker and matches(plan.speaker, line.speaker)]
     if stream == start.line.stream:
         chosen = [x for x in lines if (x.place < start.line.place if before else x.place > start.line.place)]
+        if stream == "written":
+            # What comes up in the same moment neither follows nor precedes it.
+            chosen = [x for x in chosen if x.span.start != start.line.span.start]
         if stream == "detected":
             chosen = [x for x in chosen if squeezed(x.text) != squeezed(start.line.text)]
     elif before:
