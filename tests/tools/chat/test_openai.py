@@ -467,14 +467,14 @@ class TestErrors:
 
         server.replies = [halt]
         begin = time.monotonic()
-        with pytest.raises(EngineFailed, match=r"no complete answer within 0\.5 s"):
+        with pytest.raises(EngineFailed, match=r"no complete answer within 0\.\d+ s"):
             engine.reply(ASK, seconds=0.5)
         assert 0.5 <= time.monotonic() - begin < 40
 
     def test_one_that_drips_ends_on_time(self, server: OpenAIServer, engine: OpenAIChat) -> None:
         server.pause, server.say = 0.05, lambda request: "word " * 1000
         begin = time.monotonic()
-        with pytest.raises(EngineFailed, match=r"no complete answer within 0\.5 s"):
+        with pytest.raises(EngineFailed, match=r"no complete answer within 0\.\d+ s"):
             engine.reply(ASK, seconds=0.5)
         assert time.monotonic() - begin < 20
         assert server.hung_up.wait(60)
