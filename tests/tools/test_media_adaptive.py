@@ -7,14 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.flowing_films import ONE_REFERENCE, SEVERAL, film, frames
 from vagent import configs
 from vagent.tools.media import Frame, stretches
 from vagent.tools.media.adaptive import Adaptive
+from vagent.tools.media.hevc import Headers
 from vagent.tools.shots import Boundary, ShotDetector
 
 UNMARKED = {"sc_threshold": "0"}  # the encoder begins no stretch at a cut
+QUIET = "log-level=none:open-gop={open}:scenecut=0:b-adapt=0:temporal-layers={layers}"
+
+
+def hevc(*, open: int, layers: int = 0) -> dict[str, str]:
+    """x265: with open groups, pictures shown before one at which a decoder may begin are stored behind it."""
+    return {"preset": "medium", "x265-params": QUIET.format(open=open, layers=layers)}
 
 
 def boundaries(found: Sequence[Frame]) -> list[Boundary]:
@@ -75,6 +84,23 @@ def test_cuts_lie_where_a_pass_over_all_finds_them(tmp_path, settings, options, 
     assert [b.time for b in boundaries(found)] == [every[cut].time for cut in cuts]
 
 
+@pytest.mark.parametrize(("open", "layers"), [(0, 0), (1, 0), (1, 1)])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("cores", [1, 4])
+def test_hevc(tmp_path, settings, suffix, open, layers, cores):
+    path = film(tmp_path / f"a.{suffix}", hevc(open=open, layers=layers), codec="libx265", count=144, cuts=[70], gop=48)
+    settings = settings.model_copy(update={"cores": cores})
+    found, every = frames(path, settings, "adaptive"), frames(path, settings, "all")
+    assert len(every) == 144
+    assert len(found) < 0.8 * 144
+    agree(found, every)
+    assert boundaries(found) == boundaries(every)
+    assert [b.time for b in boundaries(found)] == [every[70].time]
+    late, full = frames(path, settings, "adaptive", 3.2), [frame for frame in found if frame.time >= 3.2 - 1e-6]
+    assert [frame.time for frame in late] == [frame.time for frame in full]
+    agree(late, full)
+
+
 @pytest.mark.parametrize(
     ("given", "name"),
     [
@@ -121,3 +147,12 @@ def test_it_is_what_the_presets_do(tmp_path: Path) -> None:
         "standard": "adaptive",
         "deep": "adaptive",
     }
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_no_bytes_break_it(extradata: bytes, packet: bytes) -> None:
+    for extra in (extradata, b"\1" + extradata, b"\0\0\1\x40\1" + extradata):
+        headers = Headers(extra)
+        for data in (packet, b"\0\0\1\x26\1" + packet, b"\0\0\1\2\1" + packet):
+            found = headers.picture(data)
+            assert found is None or found.reference or not found.begins

@@ -219,6 +219,19 @@ class TestLies:
         late = read_all(tmp_path / "both.ts", settings, 7.0)
         assert [f.time for f in frames(late)] == [f.time for f in frames(items) if f.time >= 7.0]
 
+    def test_tracks_that_come_and_go_in_the_middle(self, tmp_path, settings):
+        """What FFmpeg looks through before it tells the tracks, at the beginning and at the end, does not show them."""
+        random = np.random.default_rng(1)
+        noise = [random.integers(0, 255, (240, 320, 3)).astype(np.uint8) for _ in range(4)]
+        fine = {"qscale": "1", "flags": "+qscale", "global_quality": "118"}
+        plain = {"fps": 10, "codec": "mpeg2video"}
+        large = write_video(tmp_path / "1.ts", noise * 15, gop=1, options=fine, **plain).read_bytes()
+        heard = write_video(tmp_path / "2.ts", noise * 5, audio=tone(2), **plain).read_bytes()
+        (tmp_path / "all.ts").write_bytes(large + heard + large)
+        assert len(large) > 5_000_000
+        assert len(probe(tmp_path / "all.ts").tracks) == 1
+        assert len(frames(read_all(tmp_path / "all.ts", settings))) == 140
+
 
 SEEDS = range(60)
 

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.flowing_films import decoding
 from tests.media_files import (
     AudioTrack,
     VideoTrack,
@@ -352,7 +353,7 @@ class TestPictures:
     )  # fmt: skip
     def test_codecs(self, tmp_path, settings, codec, suffix, form):
         path = write_video(tmp_path / f"a.{suffix}", [quadrants((128, 96))] * 30, fps=25, codec=codec, pix_fmt=form)
-        found = frames(read_all(path, settings))
+        found = frames(read_all(path, decoding(settings, "all")))
         assert len(found) == 30
         assert self.corners(found[0].image) == self.UPRIGHT
         assert [f.time for f in found] == pytest.approx([i / 25 for i in range(30)], abs=0.002)

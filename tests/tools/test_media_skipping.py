@@ -127,11 +127,11 @@ def test_heads_say_what_the_decoder_finds(tmp_path, suffix, options, given):
     said = {pts: "I" if p.intra else "B" if p.bidirectional else "P" for pts, p in read.items() if p}
     assert said == types
     assert {pts for pts, p in read.items() if p and p.reference} == needed
-    assert sum(p.idr for p in read.values() if p) == 2
+    assert sum(p.begins for p in read.values() if p) == 2
     # Numbers count on by one from each picture that others need.
     ordered = [p for p in read.values() if p]
     for before, after in itertools.pairwise(ordered):
-        assert after.number == (0 if after.idr else (before.number + before.reference) % 16) or after.number > 15
+        assert after.number == (0 if after.begins else (before.number + before.reference) % 16) or after.number > 15
 
 
 def test_interlaced_films_are_left_alone(tmp_path):

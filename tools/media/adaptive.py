@@ -1,4 +1,4 @@
-"""Decodes what tells the pictures of an H.264 film apart: fewer where they flow into one another, all around a cut.
+"""Decodes what tells the pictures of a film apart (H.264, HEVC): fewer where they flow into one another, all at a cut.
 
 Pictures that no other needs, and where ``stretches.independent`` proves it all B pictures, are left out. Where two of
 those that remain differ so much that a cut may lie between them, the stretch is decoded again from its first picture,
@@ -13,12 +13,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from vagent.tools.media.decoding import Decoding, Shown, Signature
-from vagent.tools.media.h264 import Picture
 from vagent.tools.media.skipping import Level
-from vagent.tools.media.stretches import STRIDE, Stretch, Stretches, independent
+from vagent.tools.media.stretches import STRIDE, Picture, Stretch, Stretches
 from vagent.tools.shots import Cells, cells, change_between, may_part
 
-_STRIDES: dict[Level, float] = {"BIDIR": STRIDE, "NONREF": 0.11}  # seconds that may lie between two pictures
+_STRIDES: dict[Level, float] = {"BIDIR": STRIDE, "NONREF": 0.13}  # seconds that may lie between two pictures
 _WORTH = 0.25  # part of the pictures of a stretch that must be left out for it to be worth it
 
 
@@ -67,8 +66,6 @@ class Adaptive(Decoding):
         base: seconds of one tick of its clock.
         sign: makes the signature of a picture; None where it cannot have one.
     """
-
-    leaves_out = True
 
     def __init__(self, stream: Any, stretches: Stretches, base: float, sign: Callable[[Any], Signature | None]) -> None:
         super().__init__(stream)
@@ -185,19 +182,14 @@ def _levels(stretch: Stretch, base: float) -> list[Level]:
     """What to leave out of each packet, as much as can be."""
     packets, pictures = stretch
     end = max(packet.pts for packet in packets)
-    for level in _ways(pictures):
+    ways: tuple[Level, ...] = ("BIDIR", "NONREF") if stretch.lone() else ("NONREF",)
+    for level in ways:
         levels: list[Level] = [level if _spared(picture, level) else "DEFAULT" for picture in pictures]
         kept = {packet.pts for packet, level in zip(packets, levels, strict=True) if level == "DEFAULT"}
         near = all((after - before) * base <= _STRIDES[level] for before, after in pairwise(sorted({*kept, end})))
         if near and len(kept) <= (1 - _WORTH) * len(packets):
             return levels
     return ["DEFAULT"] * len(packets)
-
-
-def _ways(pictures: Sequence[Picture]) -> Iterator[Level]:
-    if any(p.bidirectional and p.reference for p in pictures) and independent(pictures):
-        yield "BIDIR"
-    yield "NONREF"
 
 
 def _spared(picture: Picture, level: Level) -> bool:

@@ -35,11 +35,11 @@ class Decoding:
     """Every picture that decodes.
 
     Attributes:
-        leaves_out: whether pictures are missing that the file holds.
+        left_out: so many pictures on end may be missing for longer than a moment without anything being broken.
         broken: how often decoding has failed; whoever reads that sets it back.
     """
 
-    leaves_out = False
+    left_out = 0
 
     def __init__(self, stream: Any) -> None:
         self.broken = 0
@@ -73,7 +73,7 @@ class Decoding:
 class References(Decoding):
     """Pictures that others are predicted from, and not even those where ``skipping`` proves that they can be spared."""
 
-    leaves_out = True
+    left_out = 32  # encoders write 16 on end that no other needs, at most
 
     def __init__(self, stream: Any, skipper: Skipper) -> None:
         super().__init__(stream)

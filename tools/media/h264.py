@@ -6,7 +6,7 @@ that takes. Interlaced streams and rare tools are left alone: nothing is said of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _HEAD = 64  # bytes of a slice that hold what is read of it
@@ -23,7 +23,7 @@ class Picture:
     """One coded picture.
 
     Attributes:
-        idr: nothing that comes after it is predicted from what came before it.
+        begins: nothing that comes after it is predicted from what came before it (IDR).
         intra: it is predicted from no other.
         bidirectional: it is predicted from two at once (B), all of it.
         reference: others may be predicted from it.
@@ -33,7 +33,7 @@ class Picture:
         held: how many pictures a decoder holds for prediction.
     """
 
-    idr: bool
+    begins: bool
     intra: bool
     bidirectional: bool
     reference: bool
@@ -84,7 +84,7 @@ class Headers:
             for unit in _configured(data):
                 self._learn(unit)
         else:
-            for unit in _parted(data):
+            for unit in parted(data):
                 self._learn(unit)
 
     def picture(self, packet: bytes | memoryview) -> Picture | None:
@@ -97,7 +97,7 @@ class Headers:
     def _picture(self, packet: bytes | memoryview) -> Picture | None:
         slices: list[_Slice] = []
         head, sequence = 0, None
-        for unit in _sized(packet, self._length) if self._length else _parted(bytes(packet)):
+        for unit in units(packet, self._length, _HEAD, lambda first: first & 31 in (_SEQUENCE, _PICTURE)):
             kind = unit[0] & 31
             if kind in _PARTS:
                 return None
@@ -110,7 +110,7 @@ class Headers:
         if sequence is None or len({one.kind == _B for one in slices}) != 1:
             return None
         return Picture(
-            idr=head & 31 == _IDR,
+            begins=head & 31 == _IDR,
             intra=all(one.kind not in (_P, _B) for one in slices),
             bidirectional=slices[0].kind == _B,
             reference=head >> 5 != 0,
@@ -236,19 +236,31 @@ def _configured(data: bytes) -> Iterator[bytes]:
             place += 2 + size
 
 
-def _sized(packet: bytes | memoryview, length: int) -> Iterator[bytes]:
-    """Units with their length before them; of each no more than is read."""
-    place, end = 0, len(packet)
+def units(data: bytes | memoryview, length: int, head: int, whole: Callable[[int], bool]) -> Iterator[bytes]:
+    """The units of a packet.
+
+    Args:
+        length: bytes of the length that stands before each; 0: start codes do.
+        head: so many bytes are given of each where that costs less,
+        whole: and all of those whose first byte says so.
+
+    Raises:
+        ValueError: a length makes no sense.
+    """
+    if not length:
+        yield from parted(bytes(data))
+        return
+    place, end = 0, len(data)
     while place + length < end:
-        size = int.from_bytes(packet[place : place + length], "big")
+        size = int.from_bytes(data[place : place + length], "big")
         place += length
         if not 0 < size <= end - place:
             raise ValueError
-        yield bytes(packet[place : place + (size if packet[place] & 31 in (_SEQUENCE, _PICTURE) else min(size, _HEAD))])
+        yield bytes(data[place : place + (size if whole(data[place]) else min(size, head))])
         place += size
 
 
-def _parted(data: bytes) -> Iterator[bytes]:
+def parted(data: bytes) -> Iterator[bytes]:
     """Units with a start code before them."""
     place = data.find(b"\0\0\1")
     while place >= 0:

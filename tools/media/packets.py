@@ -151,6 +151,8 @@ class Packets:
                 return
             except BlockingIOError:
                 searches += 1  # so many bytes held no packet; what lies behind them may
+            except IndexError:
+                continue  # a packet of a track that the file did not have at its beginning, which PyAV does not look for
             except (FFmpegError, ValueError) as error:
                 failures += 1
                 self.failure = getattr(error, "strerror", None) or str(error)

@@ -17,7 +17,7 @@ from vagent.tools.media.frames import Pictures, jpeg, unjpeg
 from vagent.tools.media.packets import Packets
 from vagent.tools.media.skipping import Skipper
 from vagent.tools.media.sound import SoundLine, limit, seconds
-from vagent.tools.media.stretches import Stretches
+from vagent.tools.media.stretches import HEADERS, Stretches
 from vagent.tools.time import Span
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _GAP = 0.5  # seconds without a picture or sound from which a gap is worth a not
 _RECOVERS = 10.0  # seconds behind a hole after which pictures count as sound without a key frame: some films have none
 _EDGE = 1e-6  # seconds: times are rounded to microseconds
 _PENDING = 2000  # packets remembered that have not given a picture yet
-_LEFT_OUT = 32  # pictures on end that no other needs: encoders write 16 at most
 _FAR = 10.0  # seconds between two wanted frames from which a seek is cheaper than decoding on
 _REFERENCE = frozenset({"h264", "hevc", "av1"})  # decoders that know which frames no other needs
 
@@ -161,7 +160,7 @@ class _Sight:
         name = "" if context.is_hwaccel else context.name
         if wanted == "reference" and self.track.codec in _REFERENCE:
             return References(self._stream, Skipper(name, context.extradata, self._base))
-        if wanted == "adaptive" and name == "h264":
+        if wanted == "adaptive" and name in HEADERS:
             return Adaptive(self._stream, Stretches(name, context.extradata, self._base), self._base, self._sign)
         return Decoding(self._stream)
 
@@ -230,7 +229,7 @@ class _Sight:
             lost += self._shown + _EDGE < self._pending.popleft() < time - _EDGE
         if time - self._shown <= _GAP:
             return
-        if self._decoding.broken or self._skipped(time) or lost > (_LEFT_OUT if self._decoding.leaves_out else 0):
+        if self._decoding.broken or self._skipped(time) or lost > self._decoding.left_out:
             yield Gap(Span(self._shown, time), reason)
             self._shown = time
 

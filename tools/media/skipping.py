@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any, Literal
 
-from vagent.tools.media.stretches import STRIDE, Stretch, Stretches, independent
+from vagent.tools.media.stretches import STRIDE, Stretch, Stretches
 
 Level = Literal["DEFAULT", "NONREF", "BIDIR"]
 """FFmpeg's names: leave nothing out; leave out pictures that no other needs; leave out B pictures."""
@@ -35,7 +35,7 @@ class Skipper:
     """
 
     def __init__(self, codec: str, extradata: bytes | None, base: float) -> None:
-        self._stretches = Stretches(codec, extradata, base)
+        self._stretches = Stretches(codec if codec == "h264" else "", extradata, base)
         self._base = base
 
     def offer(self, packet: Any) -> Iterator[tuple[Any, Level]]:
@@ -52,13 +52,9 @@ class Skipper:
 
     def _give(self, stretches: Iterable[Stretch]) -> Iterator[tuple[Any, Level]]:
         for stretch in stretches:
-            level: Level = "BIDIR" if stretch.pictures and self._can_leave_out(stretch) else "NONREF"
+            level: Level = "BIDIR" if stretch.lone() and self._flows(stretch) else "NONREF"
             for packet in stretch.packets:
                 yield packet, level
-
-    def _can_leave_out(self, stretch: Stretch) -> bool:
-        pictures = stretch.pictures
-        return any(p.bidirectional and p.reference for p in pictures) and independent(pictures) and self._flows(stretch)
 
     def _flows(self, stretch: Stretch) -> bool:
         """Whether the pictures that remain lie close together, and none looks as if it came behind a cut."""

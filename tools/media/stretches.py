@@ -1,12 +1,12 @@
-"""Stretches of H.264 packets between two places at which a decoder may begin (IDR), looked through before decoding."""
+"""Stretches of packets between two places at which a decoder may begin, looked through before they are decoded."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from vagent.tools.media.h264 import Headers, Picture
+from vagent.tools.media import h264, hevc
 
 STRIDE = 0.17
 """Seconds that may lie between two decoded pictures; with 0.2 motion was taken for cuts."""
@@ -15,11 +15,40 @@ _PACKETS = 1000  # held back at most; a longer stretch is not looked through
 _BYTES = 16 << 20  # the same
 
 
+HEADERS: dict[str, type[h264.Headers] | type[hevc.Headers]] = {"h264": h264.Headers, "hevc": hevc.Headers}
+"""By name of the decoder, what reads the heads of its pictures."""
+
+
+class Picture(Protocol):
+    """What the head of a coded picture says.
+
+    Attributes:
+        begins: a decoder may begin here: of what comes after it, what is shown after it can be decoded.
+        reference: others may be predicted from it.
+        intra: it is predicted from no other.
+        bidirectional: it is predicted from two at once.
+    """
+
+    @property
+    def begins(self) -> bool: ...
+    @property
+    def reference(self) -> bool: ...
+    @property
+    def intra(self) -> bool: ...
+    @property
+    def bidirectional(self) -> bool: ...
+
+
 class Stretch(NamedTuple):
-    """Packets; with what their pictures say of themselves where they are all from one IDR picture to the next."""
+    """Packets; with what their pictures say of themselves where they are all from one beginning to the next."""
 
     packets: Sequence[Any]
     pictures: Sequence[Picture] = ()
+
+    def lone(self) -> bool:
+        """Whether B pictures are there that others need, but none that are not B pictures."""
+        coded = [picture for picture in self.pictures if isinstance(picture, h264.Picture)]
+        return any(p.bidirectional and p.reference for p in coded) and independent(coded)
 
 
 class Stretches:
@@ -32,14 +61,16 @@ class Stretches:
     """
 
     def __init__(self, codec: str, extradata: bytes | None, base: float) -> None:
-        self._headers = Headers(extradata) if codec == "h264" and base else None
+        self._headers: h264.Headers | hevc.Headers | None = None
+        if codec in HEADERS and base:
+            self._headers = HEADERS[codec](extradata)
         self._held: list[tuple[Any, Picture]] = []
         self._size = 0
 
     def offer(self, packet: Any) -> Iterator[Stretch]:
         """Take a packet; gives what can be decoded, in order."""
         picture = self._headers.picture(memoryview(packet)) if self._headers is not None else None
-        begins = picture is not None and picture.idr
+        begins = picture is not None and picture.begins
         if begins:
             yield from self.finish()
         if picture is None or not (begins or self._held):
@@ -63,7 +94,7 @@ class Stretches:
             yield Stretch(stretch.packets)
 
 
-def independent(pictures: Sequence[Picture]) -> bool:
+def independent(pictures: Sequence[h264.Picture]) -> bool:
     """Whether no picture but B pictures is predicted from a B picture; the first one is an IDR picture."""
     numbered: dict[int, bool] = {}  # number -> it is a B picture
     latest: deque[bool] = deque(maxlen=max(1, max(p.held for p in pictures)))
