@@ -96,7 +96,7 @@ def ask(
 
 def replay(
     run: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A saved answer, or the file of one; none: the last.")
+        str | None, typer.Argument(metavar="ID", help="A saved answer, or the file of one; none: the last.")
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the saved answers instead.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask again with today's models, and compare.")] = False,
@@ -127,8 +127,9 @@ def replay(
 
 def search(
     source: Annotated[
-        str, typer.Argument(metavar="[SOURCE]", help="A video or folder; leave it out to search the whole library.")
-    ],
+        str | None,
+        typer.Argument(metavar="SOURCE", help="A video or folder; leave it out to search the whole library."),
+    ] = None,
     query: Annotated[str | None, typer.Argument(metavar="QUERY", help="Words or a question.")] = None,
     kind: Annotated[list[Sense] | None, typer.Option("--kind", help="Only this kind of evidence. Repeatable.")] = None,
     start: FromOption = None,
@@ -148,6 +149,10 @@ def search(
     from vagent import _progress, _render
 
     where, what = (None, source) if query is None else (source, query)
+    if what is None:
+        raise typer.BadParameter("say what to look for", param_hint="QUERY")
+    if where is None and _exists(what):
+        _progress.note([f"the whole library was searched for {what!r}; to search there, add what to look for"])
     with opening(library, preset, engine, find) as opened:
         if where is not None:
             prepare(opened, where, quiet=json, again=bool(preset or engine or find))

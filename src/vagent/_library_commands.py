@@ -27,7 +27,7 @@ from vagent._ray_option import RayOption
 
 
 def index(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files and folders of videos.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Video files and folders of videos.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what it would cost, per preset, and index nothing.")
     ] = False,
@@ -133,7 +133,7 @@ def remove(source: SourceArgument, library: LibraryOption = None) -> None:
 def prune(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH...]", help="Only what lay here; also what has not been noticed to be gone yet."),
+        typer.Argument(metavar="PATH", help="Only what lay here; also what has not been noticed to be gone yet."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be forgotten, and forget nothing.")

@@ -21,7 +21,7 @@ def models(context: typer.Context, json: JsonOption = False) -> None:
 @models_app.command("list")
 def models_list(
     sense: Annotated[
-        str | None, typer.Argument(metavar="[SENSE]", help="Only the models of this sense, or 'find'.")
+        str | None, typer.Argument(metavar="SENSE", help="Only the models of this sense, or 'find'.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -37,7 +37,7 @@ def models_list(
 def models_pull(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", help="Models, hub ids, senses or sets; none: what suits this machine."),
+        typer.Argument(metavar="NAME", help="Models, hub ids, senses or sets; none: what suits this machine."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be fetched, and fetch nothing.")] = False,
     json: JsonOption = False,
@@ -64,7 +64,7 @@ def models_pull(
 @models_app.command("path")
 def models_path(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A model or hub id; none: the folder where models are put.")
+        str | None, typer.Argument(metavar="NAME", help="A model or hub id; none: the folder where models are put.")
     ] = None,
 ) -> None:
     """Print the folder of a model."""

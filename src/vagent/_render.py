@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vagent import _terminal
 from vagent.tools.time import format_time
 from vagent.tools.weights.download import amount
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from vagent.index.records import Hit, Moment, Video
     from vagent.index.video.pipeline import Report
 
-_WIDTH = 100
 _NAMES = {
     "subtitle": "subtitles",
     "speech": "speech",
@@ -39,12 +40,12 @@ def safe(text: str) -> str:
 
 def as_json(value: Any) -> str:
     """One JSON object, indented."""
-    return _still(json.dumps(value, ensure_ascii=False, indent=2))
+    return _still(json.dumps(value, ensure_ascii=not _terminal.unicode(), indent=2))
 
 
 def as_json_lines(values: Iterable[Any]) -> str:
     """One JSON object a line."""
-    return "\n".join(_still(json.dumps(value, ensure_ascii=False)) for value in values)
+    return "\n".join(_still(json.dumps(value, ensure_ascii=not _terminal.unicode())) for value in values)
 
 
 def _still(text: str) -> str:
@@ -60,7 +61,18 @@ def as_yaml(values: Mapping[str, Any]) -> str:
 
 
 def _paragraph(text: str, indent: str = "") -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+    return textwrap.fill(
+        text, _terminal.width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False
+    )
+
+
+def _headed(indent: str, text: str) -> str:
+    """A line as it is where it fits, else parted, with what goes on further in."""
+    if len(indent) + len(text) <= _terminal.width():
+        return indent + text
+    return textwrap.fill(
+        text, _terminal.width(), initial_indent=indent, subsequent_indent=f"{indent}    ", break_long_words=False
+    )
 
 
 def _span(start: float, end: float) -> str:
@@ -89,7 +101,7 @@ def answer(given: Answer) -> str:
 def _citation(citation: Citation, many: bool) -> str:
     where = f"{_name(citation.video)}  " if many else ""
     kind = _NAMES.get(citation.kind, citation.kind) + (", recognised weakly" if citation.weak else "")
-    head = f"  {where}{_span(citation.span.start, citation.span.end)}  {kind}"
+    head = _headed("  ", f"{where}{_span(citation.span.start, citation.span.end)}  {kind}")
     return f"{head}\n{_paragraph('“' + safe(citation.quote) + '”', '      ')}" if citation.quote else head
 
 
@@ -103,7 +115,7 @@ def _footer(given: Answer) -> str:
         parts.append(f"searched {len(given.searched)} videos")
     if "total" in given.seconds:
         parts.append(f"{given.seconds['total']:.1f} s")
-    return "(" + "; ".join(parts) + ")"
+    return _headed("", "(" + "; ".join(parts) + ")")
 
 
 def found(query: str, moments: Sequence[Moment], notices: Sequence[str] = ()) -> dict[str, Any]:
@@ -139,7 +151,7 @@ def moments(given: Sequence[Moment]) -> str:
     lines = []
     for moment in given:
         where = f"{_name(moment.video.path)}  " if many else ""
-        lines.append(f"{where}{_span(moment.span.start, moment.span.end)}")
+        lines.append(_headed("", f"{where}{_span(moment.span.start, moment.span.end)}"))
         lines += [_paragraph(said, "    ") for said in list(dict.fromkeys(map(_found, moment.hits)))[:3]]
     return "\n".join(lines)
 
@@ -285,17 +297,27 @@ def doctor(findings: Mapping[str, Any]) -> str:
     """The findings of ``vagent doctor``, for people."""
     lines = [f"vagent {findings['version']}, Python {findings['python']}, {findings['cores']} cores"]
     lines.append(f"library   {safe(findings['library'])}")
-    lines.append(f"hub       {findings['hub']}")
-    lines.append(f"faiss     {findings['faiss']}")
-    lines.append(f"decoding  {findings['decoding']}")
-    lines.append(f"models    {_machine(findings['machine'])}; vagent models pull")
+    lines.append(_row("hub       ", findings["hub"]))
+    lines.append(_row("faiss     ", findings["faiss"]))
+    lines.append(_row("decoding  ", findings["decoding"]))
+    lines.append(_row("models    ", f"{_machine(findings['machine'])}; vagent models pull"))
     lines += ["", "Each sense and the engine it takes:"]
     for sense in findings["senses"]:
-        lines.append(f"  {sense['sense']:10}  {sense['engine']:12}  {sense['reason']}")
-        lines += [f"  {'':10}  {'':12}  better: {line}" for line in sense["better"]]
+        lines.append(_row(f"  {sense['sense']:10}  {sense['engine']:12}  ", sense["reason"]))
+        lines += [_row(f"  {'':10}  {'':12}  ", f"better: {line}") for line in sense["better"]]
     if findings["problems"]:
         lines += ["", "Problems:", *(f"  {safe(problem)}" for problem in findings["problems"])]
     return "\n".join(lines)
+
+
+def _row(before: str, text: str) -> str:
+    """A row whose last column goes on below itself on a terminal that is too narrow for it."""
+    if not sys.stdout.isatty():
+        return before + text
+    room = max(_terminal.width(), len(before) + 30)
+    return textwrap.fill(
+        before + text, room, subsequent_indent=" " * len(before), break_long_words=False, break_on_hyphens=False
+    )
 
 
 def models(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> str:

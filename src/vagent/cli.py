@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from inspect import cleandoc
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
-from vagent import _asking, _cycles, _library_commands
+from vagent import _asking, _cycles, _library_commands, _stopping, _terminal
 from vagent._model_commands import models_app
 from vagent._options import EngineOption, JsonOption, PresetOption, chosen_settings
 from vagent._portable import export_library, import_library
 from vagent._ray_option import RayCommand
+from vagent._stopping import INTERRUPTED, STOPPED
 from vagent.errors import SettingsError, VagentError
 
 app = typer.Typer(
@@ -27,14 +31,22 @@ app = typer.Typer(
     "for programs. Exit codes: 0 done (also an honest 'not in this video'), 1 an error in one line, 2 wrong usage.",
 )
 
-app.command()(_asking.ask)
-app.command()(_asking.replay)
-app.command(cls=RayCommand)(_library_commands.index)
-app.command()(_asking.search)
-app.command()(_library_commands.show)
-app.command("list")(_library_commands.list_videos)
-app.command()(_library_commands.remove)
-app.command()(_library_commands.prune)
+
+def _command(run: Callable[..., None], name: str | None = None, cls: type[TyperCommand] | None = None) -> None:
+    """A command whose help is its docstring, each paragraph flowing over the lines of the terminal."""
+    paragraphs = cleandoc(run.__doc__ or "").split("\n\n")
+    told = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    app.command(name, cls=cls or TyperCommand, help=told)(run)
+
+
+_command(_asking.ask)
+_command(_asking.replay)
+_command(_library_commands.index, cls=RayCommand)
+_command(_asking.search)
+_command(_library_commands.show)
+_command(_library_commands.list_videos, "list")
+_command(_library_commands.remove)
+_command(_library_commands.prune)
 
 
 @app.command()
@@ -47,8 +59,8 @@ def doctor(json: JsonOption = False, engine: EngineOption = None, preset: Preset
 
 
 app.add_typer(models_app, name="models")
-app.command("export-library")(export_library)
-app.command("import-library")(import_library)
+_command(export_library, "export-library")
+_command(import_library, "import-library")
 
 
 @app.command()
@@ -87,11 +99,10 @@ def _main(
     """Options of the program itself."""
 
 
-_INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
-
-
 def program() -> None:
     """Entry point of the command ``vagent``."""
+    _stopping.end_at_last()
+    _terminal.printable(sys.stdout)
     _cycles.run(main)
 
 
@@ -105,10 +116,10 @@ def main() -> None:
         typer.echo(f"vagent: {error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:  # that is what Typer makes of Ctrl-C
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:  # that is what Typer makes of Ctrl-C
             raise
-        typer.echo("vagent: stopped; what was done so far is kept, run the same command again to go on", err=True)
-        sys.exit(_INTERRUPTED)
+        typer.echo(STOPPED, err=True)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone (`vagent list | head`); that is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
