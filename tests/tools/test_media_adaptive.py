@@ -126,6 +126,7 @@ def test_a_long_stretch_is_not_held(tmp_path, settings, monkeypatch):
 
 def test_a_broken_stretch_is_decoded_twice_at_most(tmp_path, settings, monkeypatch):
     """What is missing because it broke looks like what was left out, whatever is done."""
+    settings = settings.model_copy(update={"cores": 1})  # with threads, what comes out of broken pictures is chance
     path = film(tmp_path / "a.mp4", SEVERAL | UNMARKED, count=120, cuts=[60], gop=120)
     data = bytearray(path.read_bytes())
     random = np.random.default_rng(3)

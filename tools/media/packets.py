@@ -152,7 +152,7 @@ class Packets:
             except BlockingIOError:
                 searches += 1  # so many bytes held no packet; what lies behind them may
             except IndexError:
-                continue  # a packet of a track that the file did not have at its beginning, which PyAV does not look for
+                continue  # a packet of a track that began later than the file, which PyAV does not know
             except (FFmpegError, ValueError) as error:
                 failures += 1
                 self.failure = getattr(error, "strerror", None) or str(error)
