@@ -159,6 +159,10 @@ def checked(question: str, choices: Sequence[str] | None, settings: Settings) ->
     Raises:
         QuestionError: an empty or oversized question, or options that cannot be told apart.
     """
+    if not isinstance(question, str):
+        raise QuestionError("the question is no text", question, allowed="a question in words")
+    if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices or ()):
+        raise QuestionError("the options are no list of texts", choices, allowed='["red", "blue"]')
     asked = " ".join(question.split())
     longest = settings.agent.question_length
     if not any(c.isalnum() for c in asked):

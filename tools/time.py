@@ -83,6 +83,8 @@ def parse_time(value: str | float) -> float:
         if not math.isfinite(seconds) or seconds < 0:
             raise TimeError("not a time", value, allowed=_ALLOWED)
         return seconds
+    if not isinstance(value, str):
+        raise TimeError("not a time", value, allowed=_ALLOWED)
     text = value.strip().lower()
     match = _PLAIN.fullmatch(text) or _CLOCK.fullmatch(text) or (_UNITS.fullmatch(text) if text else None)
     if match is None:

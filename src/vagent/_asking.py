@@ -73,7 +73,7 @@ def ask(
     source, question = _whom(source, question, library)
     with opening(library, preset, engine, find, driver) as opened:
         if question is not None:
-            opened.check(question, choices)
+            opened.check(question, choices, start=start, until=until)
         if source is not None:
             prepare(opened, source, quiet=json, again=bool(preset or engine or find))
         which = chosen_videos(path, title, year, language)

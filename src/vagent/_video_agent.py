@@ -8,13 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from vagent._answering import Time
 from vagent._talk import Chat
 from vagent.agent.records import Answer, Event
 from vagent.errors import SourceError
 from vagent.index.records import Kind, Moment
 from vagent.index.video.job import Progress
 from vagent.index.video.pipeline import Report
-from vagent.sdk import Library, Time
+from vagent.sdk import Library
 
 
 class VideoAgent:
@@ -83,7 +84,7 @@ class VideoAgent:
         cache: bool | None = None,
     ) -> Answer:
         """Answer a question; see ``Library.ask``."""
-        self.library.check(question, choices)
+        self.library.check(question, choices, start=start, until=until)
         self._prepare()
         given: dict[str, Any] = {"source": self.source, "choices": choices, "start": start, "until": until}
         return self.library.ask(question, **given, save=save, cache=cache)
@@ -113,7 +114,7 @@ class VideoAgent:
         cache: bool | None = None,
     ) -> Iterator[Event]:
         """As ``ask``, but each step is told as it begins and given as it is done; the answer comes last."""
-        self.library.check(question, choices)
+        self.library.check(question, choices, start=start, until=until)
         self._prepare()
         given: dict[str, Any] = {"source": self.source, "choices": choices, "start": start, "until": until}
         yield from self.library.stream(question, **given, save=save, cache=cache)

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,51 @@ def test_what_makes_no_sense_is_refused(agent: VideoAgent, tmp_path: Path) -> No
         VideoAgent(tmp_path)
     with Library(tmp_path / "empty") as library, pytest.raises(SourceError, match="the library is empty"):
         library.ask(UMBRELLA)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"question": None}, "the question is no text"),
+        ({"question": b"Who?"}, "the question is no text: b'Who\\?'"),
+        ({"question": "Who?", "choices": "ab"}, "the options are no list of texts: 'ab'"),
+        ({"question": "Who?", "choices": [1, 2]}, "the options are no list of texts: \\[1, 2\\]"),
+    ],
+)
+def test_a_question_of_another_type_is_refused(agent: VideoAgent, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(QuestionError, match=told):
+        agent.ask(**given)
+    with pytest.raises(QuestionError, match=told):
+        agent.library.ask(**given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"query": None},
+        {"query": "train", "limit": 0},
+        {"query": "train", "limit": "5"},
+        {"query": "train", "kinds": "speech"},
+        {"query": "train", "kinds": ["smell"]},
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(agent: VideoAgent, given: dict[str, Any]) -> None:
+    with pytest.raises(QuestionError):
+        agent.search(**given)
+
+
+def test_a_time_of_another_type_is_refused(agent: VideoAgent) -> None:
+    wrong: Any = [1]
+    with pytest.raises(TimeError, match="not a time"):
+        agent.ask("Who forgot the umbrella?", start=wrong)
+
+
+def test_times_that_cannot_be_read_cost_no_indexing(film: Path, tmp_path: Path) -> None:
+    with VideoAgent(film, library=tmp_path / "library") as agent:
+        for start, until in (("soon", None), (None, "later"), (5.0, 2.0)):
+            with pytest.raises(TimeError):
+                agent.ask("Who forgot the umbrella?", start=start, until=until)
+        assert agent.library.videos() == []
 
 
 def test_a_question_that_cannot_be_asked_costs_no_indexing(film: Path, tmp_path: Path) -> None:

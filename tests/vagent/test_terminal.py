@@ -117,7 +117,7 @@ def test_help_flows_over_the_lines_of_the_terminal(monkeypatch: pytest.MonkeyPat
 
 
 def test_ctrl_c_ends_a_program_that_cannot_end_itself() -> None:
-    """An interrupted import holds the lock of all imports: the thread that imports waits, and we wait for the thread."""
+    """An interrupted import holds the lock of all imports: the thread that imports waits, and we for it."""
     program = textwrap.dedent("""
         import _imp, os, signal, threading
         from vagent._stopping import end_at_last
