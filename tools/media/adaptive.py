@@ -117,12 +117,11 @@ class Adaptive(Decoding):
     def _show(self, frames: Sequence[Any]) -> Iterator[Shown]:
         for frame in frames:
             plan = next((plan for plan in self._plans if frame.pts in plan.order), None)
-            if plan is None:
-                yield from self._let_go()
-                yield frame, None
-                continue
-            number = plan.order[frame.pts]
-            if plan.again and number <= plan.given:
+            number = -1 if plan is None else plan.order[frame.pts]
+            if plan is None or number <= self._known(plan):
+                if plan is None or not plan.again:  # a stamp that nobody knows, or that another picture had
+                    yield from self._let_go()
+                    yield frame, None
                 continue
             del self._plans[: self._plans.index(plan)]
             signature = self._sign(frame)
@@ -133,6 +132,10 @@ class Adaptive(Decoding):
             waiting = _Waiting(plan, number, (frame, signature), looks, self._flow(plan, number, looks))
             yield from self._let_go()
             self._waiting = waiting
+
+    def _known(self, plan: _Plan) -> int:
+        """The last picture of a stretch that has come out."""
+        return self._waiting.number if self._waiting is not None and self._waiting.plan is plan else plan.given
 
     def _parts(self, plan: _Plan, number: int, looks: Cells | None) -> bool:
         """Whether pictures are left out before this one, among which a boundary may lie."""
