@@ -49,8 +49,11 @@ def decoding(settings: configs.Settings, decode: str, **media: Any) -> configs.S
     return settings.model_copy(update={"media": changed})
 
 
-def frames(path: Path, settings: configs.Settings, decode: str, start: float = 0.0) -> list[Frame]:
-    """The pictures that a pass gives, each of them a sample."""
+def frames(
+    path: Path, settings: configs.Settings, decode: str, start: float = 0.0, sample_fps: float = 60.0
+) -> list[Frame]:
+    """The pictures that a pass gives, as a rule each of them a sample."""
     info = probe(path)
-    items = read(info, decoding(settings, decode, sample_fps=60.0), video=pick(info, "video"), audio=None, start=start)
+    given = decoding(settings, decode, sample_fps=sample_fps)
+    items = read(info, given, video=pick(info, "video"), audio=None, start=start)
     return [item for item in items if isinstance(item, Frame)]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.flowing_films import ONE_REFERENCE, SEVERAL, film, frames
+from tests.flowing_films import ONE_REFERENCE, SEVERAL, film
+from tests.flowing_films import frames as pictures
 from vagent import configs
 from vagent.tools.media import Frame, stretches
 from vagent.tools.media.adaptive import Adaptive
-from vagent.tools.media.hevc import Headers
+from vagent.tools.media.hevc import Headers, Picture
 from vagent.tools.shots import Boundary, ShotDetector
 
 UNMARKED = {"sc_threshold": "0"}  # the encoder begins no stretch at a cut
@@ -24,6 +26,11 @@ QUIET = "log-level=none:open-gop={open}:scenecut=0:b-adapt=0:temporal-layers={la
 def hevc(*, open: int, layers: int = 0) -> dict[str, str]:
     """x265: with open groups, pictures shown before one at which a decoder may begin are stored behind it."""
     return {"preset": "medium", "x265-params": QUIET.format(open=open, layers=layers)}
+
+
+def frames(path: Path, settings: configs.Settings, decode: str, start: float = 0.0) -> list[Frame]:
+    """The pictures that a pass gives; of all of them each is a sample, else one of those in a fifth of a second."""
+    return pictures(path, settings, decode, start, sample_fps=60.0 if decode == "all" else 5.0)
 
 
 def boundaries(found: Sequence[Frame]) -> list[Boundary]:
@@ -37,7 +44,7 @@ def agree(found: Sequence[Frame], every: Sequence[Frame]) -> None:
     by_time = {frame.time: frame for frame in every}
     assert [frame.time for frame in found] == sorted({frame.time for frame in found})
     assert all(np.array_equal(frame.signature, by_time[frame.time].signature) for frame in found)
-    assert all(np.array_equal(frame.image, by_time[frame.time].image) for frame in found)
+    assert all(np.array_equal(frame.image, by_time[frame.time].image) for frame in found if frame.image is not None)
     assert found[0].time == every[0].time
     assert found[-1].time == pytest.approx(every[-1].time, abs=0.2)
 
@@ -51,6 +58,7 @@ class TestAdaptive:
         assert len(every) == 72
         assert len(found) < part * 72
         agree(found, every)
+        assert sum(frame.image is not None for frame in found) == len({int(frame.time * 5 + 1e-6) for frame in every})
 
     @pytest.mark.parametrize("options", [ONE_REFERENCE, SEVERAL])
     def test_all_around_a_cut_is_decoded(self, tmp_path, settings, suffix, options):
@@ -104,7 +112,7 @@ def test_hevc(tmp_path, settings, suffix, open, layers, cores):
 @pytest.mark.parametrize(
     ("given", "name"),
     [
-        ({"fps": 8}, "a.mp4"),  # pictures would lie too far apart
+        ({"fps": 7}, "a.mp4"),  # pictures would lie too far apart
         ({"b_frames": 0}, "a.mp4"),
         ({"interlaced": True}, "a.mp4"),
         ({"codec": "mpeg4"}, "a.mkv"),
@@ -116,6 +124,13 @@ def test_what_cannot_be_spared_is_decoded(tmp_path, settings, given, name):
     found, every = frames(path, settings, "adaptive"), frames(path, settings, "all")
     assert len(found) == len(every) == 72
     agree(found, every)
+
+
+def test_samples_are_as_close_as_they_are_wanted(tmp_path, settings):
+    path = film(tmp_path / "a.mp4", ONE_REFERENCE)
+    found = pictures(path, settings, "adaptive", sample_fps=10.0)
+    assert len([frame for frame in found if frame.image is not None]) == 30
+    assert len(pictures(path, settings, "adaptive", sample_fps=24.0)) == 72
 
 
 def test_a_long_stretch_is_not_held(tmp_path, settings, monkeypatch):
@@ -140,6 +155,30 @@ def test_a_broken_stretch_is_decoded_twice_at_most(tmp_path, settings, monkeypat
     assert len(again) <= 1
     assert 0 < len(found) <= len(every)
     assert [frame.time for frame in found] == sorted({frame.time for frame in found})
+
+
+class Stuttering:
+    """A decoder of which every third picture comes out twice, and at the end one of a time that no packet had."""
+
+    skip_frame = "DEFAULT"
+
+    def decode(self, packet: SimpleNamespace | None) -> list[SimpleNamespace]:
+        if packet is None:
+            return [SimpleNamespace(pts=999)]
+        return [SimpleNamespace(pts=packet.pts)] * (2 if packet.pts % 3 == 0 else 1)
+
+    def flush_buffers(self) -> None:
+        """Nothing is held back."""
+
+
+def test_pictures_with_the_stamps_of_others_are_given_out():
+    packets = [SimpleNamespace(pts=number) for number in range(10)]
+    heads = [Picture(begins=number == 0, reference=True, intra=False) for number in range(10)]
+    held = SimpleNamespace(offer=lambda _: [stretches.Stretch(packets, heads)], finish=list)
+    grey = np.full((3, 90, 160), 128, np.uint8)
+    adaptive = Adaptive(SimpleNamespace(codec_context=Stuttering()), held, 0.04, 1.0, lambda _: grey)
+    found = [frame.pts for frame, _ in [*adaptive.feed(None), *adaptive.finish()]]
+    assert found == [0, 0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9, 9, 999, 999]
 
 
 def test_it_is_what_the_presets_do(tmp_path: Path) -> None:

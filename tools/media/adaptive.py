@@ -64,13 +64,17 @@ class Adaptive(Decoding):
         stream: of PyAV.
         stretches: holds back its packets.
         base: seconds of one tick of its clock.
+        every: seconds that may lie between two pictures, at most.
         sign: makes the signature of a picture; None where it cannot have one.
     """
 
-    def __init__(self, stream: Any, stretches: Stretches, base: float, sign: Callable[[Any], Signature | None]) -> None:
+    def __init__(
+        self, stream: Any, stretches: Stretches, base: float, every: float, sign: Callable[[Any], Signature | None]
+    ) -> None:
         super().__init__(stream)
         self._stretches = stretches
         self._base = base
+        self._every = every
         self._sign = sign
         self._plans: list[_Plan] = []  # whose pictures may not all have come out
         self._waiting: _Waiting | None = None
@@ -88,7 +92,7 @@ class Adaptive(Decoding):
 
     def _take(self, stretches: Iterable[Stretch]) -> Iterator[Shown]:
         for stretch in stretches:
-            plan = _planned(stretch, self._base)
+            plan = _planned(stretch, self._base, self._every)
             if plan is None:
                 yield from self._drain()
                 for packet in stretch.packets:
@@ -171,17 +175,17 @@ class Adaptive(Decoding):
         self._waiting = None
 
 
-def _planned(stretch: Stretch, base: float) -> _Plan | None:
+def _planned(stretch: Stretch, base: float, every: float) -> _Plan | None:
     """What to decode of a stretch; None where it is not whole, or not known in which order it is shown."""
     stamps = [packet.pts for packet in stretch.packets]
     if not stretch.pictures or None in stamps or len(set(stamps)) < len(stamps):
         return None
-    levels = _levels(stretch, base)
+    levels = _levels(stretch, base, every)
     sparse = any(level != "DEFAULT" for level in levels)
     return _Plan(stretch, {stamp: number for number, stamp in enumerate(sorted(stamps))}, levels, sparse)
 
 
-def _levels(stretch: Stretch, base: float) -> list[Level]:
+def _levels(stretch: Stretch, base: float, every: float) -> list[Level]:
     """What to leave out of each packet, as much as can be."""
     packets, pictures = stretch
     end = max(packet.pts for packet in packets)
@@ -189,7 +193,8 @@ def _levels(stretch: Stretch, base: float) -> list[Level]:
     for level in ways:
         levels: list[Level] = [level if _spared(picture, level) else "DEFAULT" for picture in pictures]
         kept = {packet.pts for packet, level in zip(packets, levels, strict=True) if level == "DEFAULT"}
-        near = all((after - before) * base <= _STRIDES[level] for before, after in pairwise(sorted({*kept, end})))
+        stride = min(_STRIDES[level], every)
+        near = all((after - before) * base <= stride for before, after in pairwise(sorted({*kept, end})))
         if near and len(kept) <= (1 - _WORTH) * len(packets):
             return levels
     return ["DEFAULT"] * len(packets)

@@ -161,7 +161,8 @@ class _Sight:
         if wanted == "reference" and self.track.codec in _REFERENCE:
             return References(self._stream, Skipper(name, context.extradata, self._base))
         if wanted == "adaptive" and name in HEADERS:
-            return Adaptive(self._stream, Stretches(name, context.extradata, self._base), self._base, self._sign)
+            stretches, every = Stretches(name, context.extradata, self._base), 1 / self._settings.sample_fps
+            return Adaptive(self._stream, stretches, self._base, every, self._sign)
         return Decoding(self._stream)
 
     def _sign(self, frame: VideoFrame) -> Signature | None:
