@@ -1,8 +1,8 @@
-"""Decodes what tells the pictures of a film apart (H.264, HEVC): fewer where they flow into one another, all at a cut.
+"""Decodes what tells pictures of H.264 and HEVC apart: few where they flow into one another, all of them around a cut.
 
-Pictures that no other needs, and where ``stretches.independent`` proves it all B pictures, are left out. Where two of
-those that remain differ so much that a cut may lie between them, the stretch is decoded again from its first picture,
-and nothing is left out of what follows that place. So cuts are found where a pass over all pictures finds them.
+Pictures that no other needs are left out, and all B pictures where ``stretches.independent`` proves that they can be.
+Where two of those that remain differ so much that a cut may lie between them, the stretch is decoded again from its first
+picture, and nothing is left out of what follows that place. So cuts are found where a pass over all pictures finds them.
 """
 
 from __future__ import annotations
@@ -191,12 +191,12 @@ def _levels(stretch: Stretch, base: float, every: float) -> list[Level]:
     end = max(packet.pts for packet in packets)
     ways: tuple[Level, ...] = ("BIDIR", "NONREF") if stretch.lone() else ("NONREF",)
     for level in ways:
-        levels: list[Level] = [level if _spared(picture, level) else "DEFAULT" for picture in pictures]
-        kept = {packet.pts for packet, level in zip(packets, levels, strict=True) if level == "DEFAULT"}
+        spared = [_spared(picture, level) for picture in pictures]
+        kept = {packet.pts for packet, spare in zip(packets, spared, strict=True) if not spare}
         stride = min(_STRIDES[level], every)
         near = all((after - before) * base <= stride for before, after in pairwise(sorted({*kept, end})))
         if near and len(kept) <= (1 - _WORTH) * len(packets):
-            return levels
+            return [level if spare else "DEFAULT" for spare in spared]
     return ["DEFAULT"] * len(packets)
 
 
