@@ -33,7 +33,7 @@ def index(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side. Default: what suits."),
+        typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side; not with --ray. Default: what suits."),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Also try what is in quarantine.")] = False,
     relink: RelinkOption = None,
@@ -108,6 +108,10 @@ def list_videos(
 
     if problems and stale:
         raise typer.BadParameter("it is one list or the other", param_hint="--stale")
+    if problems and (path or title or year or language):
+        raise typer.BadParameter(
+            "nothing is known of these but where they lie: leave out the filters", param_hint="--problems"
+        )
     with opening(library, preset, engine, find) as opened:
         if problems:
             found = _indexing.problems(opened)

@@ -228,6 +228,7 @@ def test_a_preset_that_fits_on_no_node_is_told_beside_the_others(cluster: Any, t
             foresee(store, [large], [tmp_path / "films"], address=cluster.address)
 
 
+@pytest.mark.slow
 def test_what_comes_into_a_watched_folder_goes_to_the_cluster(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
