@@ -33,7 +33,13 @@ def index(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", min=1, max=1024, help="Processes side by side; not with --ray. Default: what suits."),
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            max=1024,
+            help="Processes side by side, not with --ray. Default: what fits.",
+        ),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Also try what is in quarantine.")] = False,
     relink: RelinkOption = None,
