@@ -112,6 +112,10 @@ def replay(
     """
     from vagent import _progress, _render, _replay
 
+    if listing and (run or fresh or delete):
+        raise typer.BadParameter("it lists all of them, and does nothing else", param_hint="--list")
+    if delete and fresh:
+        raise typer.BadParameter("it goes not with --fresh", param_hint="--delete")
     with opening(library, preset, engine) as opened:
         if listing:
             put(_replay.listing(opened, json=json))

@@ -59,6 +59,8 @@ def index(
     """
     from vagent import _estimating, _indexing, _render, _sync
 
+    if watch and (dry_run or retry):
+        raise typer.BadParameter("it goes neither with --dry-run nor with --retry", param_hint="--watch")
     if ray is not None and workers:
         why = "nodes run as many films side by side as they have room for; cluster.cpus sets the cores of each"
         raise typer.BadParameter(f"it does not go with --ray: {why}", param_hint="--workers")
@@ -118,6 +120,8 @@ def list_videos(
         raise typer.BadParameter(
             "nothing is known of these but where they lie: leave out the filters", param_hint="--problems"
         )
+    if problems and (path or title or year or language):
+        raise typer.BadParameter("of these files nothing is known to choose by", param_hint="--problems")
     with opening(library, preset, engine, find) as opened:
         if problems:
             found = _indexing.problems(opened)

@@ -103,6 +103,23 @@ def test_a_search_for_the_name_of_a_folder_tells_that_the_library_was_searched(
     assert "the whole library was searched" not in run("search", "movies").err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["index", "films", "--watch", "--dry-run"],
+        ["index", "films", "--watch", "--retry"],
+        ["list", "--problems", "--year", "1999"],
+        ["replay", "--list", "--fresh"],
+        ["replay", "abc", "--list"],
+        ["replay", "abc", "--delete", "--fresh"],
+    ],
+)
+def test_no_option_is_silently_left_out(run: Run, arguments: list[str]) -> None:
+    outcome = run(*arguments)
+    assert outcome.code == 2
+    assert "Invalid value for --" in outcome.err
+
+
 @pytest.mark.parametrize("command", ["index", "import-library", "search", "replay", "prune"])
 def test_help_names_arguments_once(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
