@@ -20,7 +20,8 @@ def steady() -> bool:
     By itself glibc takes the largest block that was ever freed, up to 32 MB, for the limit below which blocks come from
     its heaps. The intermediate results of text recognition are of that size and come in ever other shapes; the holes
     that they leave are hardly filled again. Indexing an hour of boards of text at 480 x 270, the process grew from 450
-    MB after ten minutes to 516 MB; with a fixed limit it has 285 MB all the time, for 4 % of processor time.
+    MB after ten minutes to 516 MB; with a fixed limit it has 285 MB all the time. What is needed again and again has to
+    be kept by whoever needs it (``tools.text.network``): having it from the system anew costs as much as a network.
 
     Returns:
         Whether that was done: not where the user has set how memory is given out, nor with another C library.

@@ -1,8 +1,9 @@
 """Decodes what tells pictures of H.264 and HEVC apart: few where they flow into one another, all of them around a cut.
 
 Pictures that no other needs are left out, and all B pictures where ``stretches.independent`` proves that they can be.
-Where two of those that remain differ so much that a cut may lie between them, the stretch is decoded again from its first
-picture, and nothing is left out of what follows that place. So cuts are found where a pass over all pictures finds them.
+Where two of those that remain differ so much that a cut may lie between them, the stretch is decoded again from its
+first picture, and nothing is left out of what follows that place. So cuts are found where a pass over all pictures
+finds them.
 """
 
 from __future__ import annotations
