@@ -14,6 +14,7 @@ from vagent import configs
 from vagent.tools.media import Frame
 from vagent.tools.media.probe import pick, probe
 from vagent.tools.media.reader import read
+from vagent.tools.shots import Boundary, ShotDetector
 
 ONE_REFERENCE = {"preset": "veryfast", "crf": "26"}  # a P picture is predicted from one other, no B picture
 SEVERAL = {"preset": "medium", "crf": "30", "refs": "3"}  # from three, B pictures among them
@@ -57,3 +58,10 @@ def frames(
     given = decoding(settings, decode, sample_fps=sample_fps)
     items = read(info, given, video=pick(info, "video"), audio=None, start=start)
     return [item for item in items if isinstance(item, Frame)]
+
+
+def boundaries(found: Sequence[Frame]) -> list[Boundary]:
+    """Where shots begin in what was read."""
+    detector = ShotDetector()
+    told = [boundary for frame in found for boundary in detector.feed(frame.time, frame.signature)]
+    return told + detector.finish(found[-1].time + 1)

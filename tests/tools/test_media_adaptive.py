@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.flowing_films import ONE_REFERENCE, SEVERAL, film
+from tests.flowing_films import ONE_REFERENCE, SEVERAL, boundaries, film
 from tests.flowing_films import frames as pictures
 from vagent import configs
 from vagent.tools.media import Frame, stretches
 from vagent.tools.media.adaptive import Adaptive
 from vagent.tools.media.hevc import Headers, Picture
-from vagent.tools.shots import Boundary, ShotDetector
 
 UNMARKED = {"sc_threshold": "0"}  # the encoder begins no stretch at a cut
 QUIET = "log-level=none:open-gop={open}:scenecut=0:b-adapt=0:temporal-layers={layers}"
@@ -31,12 +30,6 @@ def hevc(*, open: int, layers: int = 0) -> dict[str, str]:
 def frames(path: Path, settings: configs.Settings, decode: str, start: float = 0.0) -> list[Frame]:
     """The pictures that a pass gives; of all of them each is a sample, else one of those in a fifth of a second."""
     return pictures(path, settings, decode, start, sample_fps=60.0 if decode == "all" else 5.0)
-
-
-def boundaries(found: Sequence[Frame]) -> list[Boundary]:
-    detector = ShotDetector()
-    told = [boundary for frame in found for boundary in detector.feed(frame.time, frame.signature)]
-    return told + detector.finish(found[-1].time + 1)
 
 
 def agree(found: Sequence[Frame], every: Sequence[Frame]) -> None:

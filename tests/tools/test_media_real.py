@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.flowing_films import boundaries, decoding
 from tests.tools.test_media_reader import frames, sound
 from vagent import configs
 from vagent.errors import MediaError
@@ -27,6 +28,10 @@ PICTURES = {
     "nasa_13013.mp4": 325, "no_duration.webm": 74, "polevault_v_rBMQFpHspmo.mp4": 434, "rot_video_180.mov": 3,
     "rot_video_90.mov": 3, "testvideo_fades.mp4": 720, "var_fps_video.mp4": 300, "wildlife_test_video.mp4": 902,
 }  # fmt: skip
+FLOWING = {  # the part of the pictures that is decoded
+    "01_dog.mp4": 0.52, "02_cups.mp4": 0.55, "chaplin.mp4": 0.76, "elephantsdream_3audio_3subs.mkv": 0.6,
+    "googlework_short.mp4": 0.75, "h265_10bits.mp4": 0.5, "nasa_13013.mp4": 0.65, "wildlife_test_video.mp4": 0.65,
+}  # fmt: skip
 LONG = {"lecture_gis_input_6.mp4": 2031, "long_dev_20min.mp4": 17974}
 SOUND_SECONDS = {
     "01_dog.mp4": 9.664, "awesome_movie_with_subtitles.m4v": 7.477, "big_buck_bunny_0_30.webm": 30.0,
@@ -42,9 +47,9 @@ def everything(path: Path, settings: configs.Settings, start: float = 0.0) -> li
     return list(read(info, settings, video=video, audio=pick(info, "audio"), start=start))
 
 
-def shrunk(settings: configs.Settings) -> configs.Settings:
-    """Small images, and all of them: these tests look at times."""
-    return settings.model_copy(update={"media": settings.media.model_copy(update={"image_width": 64, "decode": "all"})})
+def shrunk(settings: configs.Settings, decode: str = "all") -> configs.Settings:
+    """Small images, as a rule of every picture: these tests look at times."""
+    return decoding(settings, decode, image_width=64)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -61,6 +66,16 @@ def test_every_picture_decodes_with_a_time_of_its_own(media, settings, name):
     assert sampled == sorted({int(t + 1e-6) for t in times})
     truncated = name == "derived_truncated_elephantsdream.mkv"
     assert bool([i for i in items if isinstance(i, Gap)]) == truncated
+
+
+@pytest.mark.parametrize("name", FLOWING)
+def test_leaving_pictures_out_moves_no_cut(media, settings, name):
+    found = {decode: frames(everything(media / name, shrunk(settings, decode))) for decode in ("all", "adaptive")}
+    every = {frame.time: frame.signature for frame in found["all"]}
+    assert len(found["adaptive"]) <= FLOWING[name] * len(every)
+    assert all(np.array_equal(frame.signature, every[frame.time]) for frame in found["adaptive"])
+    cuts = {decode: [b for b in boundaries(pictures) if b.kind != "dissolve"] for decode, pictures in found.items()}
+    assert cuts["adaptive"] == cuts["all"]
 
 
 @pytest.mark.slow
