@@ -91,6 +91,7 @@ def test_what_is_damaged_is_told_as_without(tmp_path, settings, suffix):
     data[first:last] = bytes(last - first)
     path.write_bytes(data)
     info, told = probe(path), {}
+    settings = settings.model_copy(update={"cores": 1})  # with threads, what comes out of broken pictures is chance
     for decode in ("all", "adaptive", "reference"):
         items = read(info, decoding(settings, decode), video=pick(info, "video"), audio=None)
         told[decode] = [item.span for item in items if isinstance(item, Gap)]
