@@ -14,7 +14,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vagent.tools.shots import CONTEXT, Boundary, ShotDetector
+from vagent.tools.shots import CONTEXT, Boundary, ShotDetector, cells, may_part
 
 Planes = NDArray[np.float32]
 Film = Callable[[float], Planes]
@@ -168,6 +168,34 @@ def test_a_pan_is_no_boundary(rate: float, speed: int) -> None:
         return wide[:, :, x : x + 160]
 
     assert detect(film, frames(rate, 8)) == []
+
+
+@pytest.mark.parametrize("left_out", [1, 3])
+def test_frames_left_out_before_a_cut_do_not_hide_it(left_out: int) -> None:
+    """The changes around a cut are those of a pan, over several frames each before it and over one behind it."""
+    wide = scene(3, 700)
+
+    def film(t: float) -> Planes:
+        x = round(t * 24) * 5
+        return wide[:, :, x : x + 160] if t < 2 else scene(5, 700)[:, :, x - 240 : x - 80]
+
+    times = frames(24, 4)
+    kept = [time for n, time in enumerate(times) if n % (left_out + 1) == 0 or 47 <= n < 60]
+    assert detect(film, kept, grain=0.0) == detect(film, times, grain=0.0) == [Boundary(times[48], "cut")]
+
+
+def test_where_a_boundary_may_lie_between_two_pictures() -> None:
+    def may(one: Planes, other: Planes, flow: float) -> bool:
+        return may_part(cells(one.astype(np.uint8)), cells(other.astype(np.uint8)), flow)
+
+    wide = scene(3, 700)
+    assert may(SCENES[0], SCENES[1], 0.0)
+    assert may(SCENES[0], SCENES[1], 8.0)  # though much moves before it
+    assert may(BLACK, SCENES[0], 0.0) and may(SCENES[0], WHITE, 3.0)
+    assert not may(SCENES[0], SCENES[0], 0.0)
+    assert not may(BLACK, BLACK, 0.0)
+    assert not may(wide[:, :, :160], wide[:, :, 3:163], 5.0)
+    assert not may(SCENES[0], np.clip(SCENES[0] * 1.3, 0, 255), 0.0)  # light
 
 
 def test_a_zoom_and_a_change_of_light_are_no_boundary() -> None:
