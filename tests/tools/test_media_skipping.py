@@ -96,10 +96,10 @@ def test_what_is_damaged_is_told_as_without(tmp_path, settings, suffix):
         items = read(info, decoding(settings, decode), video=pick(info, "video"), audio=None)
         told[decode] = [item.span for item in items if isinstance(item, Gap)]
     assert len(told["all"]) == 1
-    for decode in ("adaptive", "reference"):
-        assert len(told[decode]) == 1
-        assert told[decode][0].start == pytest.approx(told["all"][0].start, abs=0.2)
-        assert told[decode][0].end == pytest.approx(told["all"][0].end, abs=0.2)
+    assert told["adaptive"] == told["all"]
+    assert len(told["reference"]) == 1  # B pictures may come out behind damage before P pictures do
+    assert told["reference"][0].start == pytest.approx(told["all"][0].start, abs=0.2)
+    assert told["reference"][0].end == pytest.approx(told["all"][0].end, abs=0.7)
 
 
 @pytest.mark.parametrize(
