@@ -10,7 +10,7 @@ from vagent.index.cluster.reaching import persistent
 
 NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}  # room for one task of the settings of these tests
 _HEAD = {"num_cpus": 0, "object_store_memory": 100 << 20, "include_dashboard": False}
-_KNOWN = 120.0  # seconds after which Ray should know which of its nodes live
+KNOWN = 120.0  # seconds after which Ray should know which of its nodes live
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def add_node(made: Any) -> None:
 
     def start() -> None:
         known = set(made.worker_nodes)
-        made.wait_for_nodes(_KNOWN)  # one that was killed before counts for a while still
+        made.wait_for_nodes(KNOWN)  # one that was killed before counts for a while still
         try:
             made.add_node(**NODE)
         except BaseException:

@@ -45,6 +45,12 @@ def cluster(log: Path) -> Iterator[Any]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def settled(cluster: Any) -> None:
+    """A node that was killed in the test before no longer counts as one that takes films."""
+    cluster.wait_for_nodes(nodes.KNOWN)
+
+
 def add(
     cluster: Any, library: Path, *sources: Path | str, listeners: Listeners | None = None, **more: Any
 ) -> list[Report]:
